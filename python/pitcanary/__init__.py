@@ -1,0 +1,1 @@
+"""Progressive delivery for LLM prompts."""

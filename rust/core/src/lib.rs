@@ -1,0 +1,1 @@
+//! The pure part of pitcanary: assignment, segments, tokens, sketches, evidence, evaluators.

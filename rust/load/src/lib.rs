@@ -1,0 +1,1 @@
+//! Traffic for demo, replay and benchmarks.

@@ -1,0 +1,1 @@
+//! PyO3 names and conversions, no logic.

@@ -1,0 +1,1 @@
+//! The gRPC sidecar: server, config stream, upload.

@@ -4,3 +4,4 @@
 //! and random bytes are arguments, so any answer can be given again from its inputs.
 
 pub mod assign;
+pub mod token;

@@ -1,1 +1,3 @@
 //! The gRPC sidecar: server, config stream, upload.
+
+pub mod v1;

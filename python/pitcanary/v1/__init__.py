@@ -1,0 +1,1 @@
+"""Generated from proto/; edit there and run `make proto`."""

@@ -4,6 +4,7 @@
 //! and random bytes are arguments, so any answer can be given again from its inputs.
 
 pub mod assign;
+pub mod segment;
 pub mod sketch;
 pub mod token;
 pub mod v1;

@@ -6,5 +6,6 @@
 pub mod assign;
 pub mod segment;
 pub mod sketch;
+pub mod template;
 pub mod token;
 pub mod v1;

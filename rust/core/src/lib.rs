@@ -4,8 +4,7 @@
 //! and random bytes are arguments, so any answer can be given again from its inputs.
 
 pub mod assign;
-pub mod segment;
+pub mod evidence;
 pub mod sketch;
-pub mod template;
 pub mod token;
 pub mod v1;

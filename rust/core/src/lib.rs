@@ -5,6 +5,8 @@
 
 pub mod assign;
 pub mod evidence;
+pub mod segment;
 pub mod sketch;
+pub mod template;
 pub mod token;
 pub mod v1;

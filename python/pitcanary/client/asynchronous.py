@@ -12,17 +12,18 @@ import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import grpc
 import grpc.aio
 
 from pitcanary.client.call import Call
+from pitcanary.client.failure import failure_of
 from pitcanary.client.fallback import Fallback
 from pitcanary.client.reports import PendingReports, ReportCounts
 from pitcanary.client.requests import AttributeValue, ResolveArguments
 from pitcanary.client.resolved import ResolvedPrompt, resolved_from_response
-from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings, describe
+from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings
 from pitcanary.client.transport import CHANNEL_OPTIONS
 from pitcanary.errors import ReportRefused
 from pitcanary.model.json_types import JsonValue
@@ -59,7 +60,8 @@ class AsyncClient:
             fallbacks or {}, resolve_deadline, report_deadline, max_pending_reports, clock
         )
         self._channel = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
-        self._stub = stubs.SidecarServiceStub(self._channel)
+        # One generated class serves both; only its type knows which channel it has.
+        self._stub = cast("stubs.SidecarServiceAsyncStub", stubs.SidecarServiceStub(self._channel))
         self._pending = PendingReports(max_pending_reports)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -100,7 +102,7 @@ class AsyncClient:
                 arguments.message(), timeout=self._settings.resolve_deadline
             )
         except grpc.RpcError as error:
-            return self._settings.recover(arguments, error)
+            return self._settings.recover(arguments, failure_of(error))
         return resolved_from_response(response)
 
     async def resolve_many(self, requests: Sequence[ResolveArguments]) -> list[ResolvedPrompt]:
@@ -117,7 +119,7 @@ class AsyncClient:
                 batch, timeout=self._settings.resolve_deadline
             )
         except grpc.RpcError as error:
-            return [self._settings.recover(each, error) for each in requests]
+            return [self._settings.recover(each, failure_of(error)) for each in requests]
         return [
             self._settings.item(arguments, item)
             for arguments, item in zip(requests, response.items, strict=True)
@@ -215,7 +217,7 @@ class AsyncClient:
         try:
             response = await self._stub.ReportScore(request, timeout=self._settings.report_deadline)
         except grpc.RpcError as error:
-            raise ReportRefused(describe(error)) from error
+            raise ReportRefused(str(failure_of(error))) from error
         return not response.duplicate
 
     @property

@@ -11,33 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import grpc
-
 from pitcanary import _native
+from pitcanary.client.failure import CallFailed, failure_of_number
 from pitcanary.client.fallback import Fallback
 from pitcanary.client.settings import Seconds, Settings
 from pitcanary.client.synchronous import Client
 from pitcanary.v1 import sidecar_pb2 as pb
-
-
-class EmbeddedFailure(grpc.RpcError, grpc.Call):  # type: ignore[misc]
-    """A refused call of the embedded sidecar, with the status a socket would have given."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self._status = _STATUS.get(code, grpc.StatusCode.UNKNOWN)
-        self._message = message
-
-    def code(self) -> grpc.StatusCode:
-        """The status."""
-        return self._status
-
-    def details(self) -> str:
-        """What, where and what to do."""
-        return self._message
-
-
-_STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class EmbeddedTransport:
@@ -52,12 +31,12 @@ class EmbeddedTransport:
             return self._sidecar.invoke(method, request)
         except _native.CallRefused as refused:
             code, message = refused.args
-            raise EmbeddedFailure(code, message) from None
+            raise failure_of_number(code, message) from None
 
     def resolve(
         self, request: pb.ResolvePromptRequest, timeout: Seconds
     ) -> pb.ResolvePromptResponse:
-        """Resolves one prompt; raises `grpc.RpcError`."""
+        """Resolves one prompt; raises `CallFailed`."""
         del timeout
         answer = self._invoke("ResolvePrompt", request.SerializeToString())
         return pb.ResolvePromptResponse.FromString(answer)
@@ -65,7 +44,7 @@ class EmbeddedTransport:
     def resolve_many(
         self, request: pb.ResolvePromptsRequest, timeout: Seconds
     ) -> pb.ResolvePromptsResponse:
-        """Resolves a batch; raises `grpc.RpcError`."""
+        """Resolves a batch; raises `CallFailed`."""
         del timeout
         answer = self._invoke("ResolvePrompts", request.SerializeToString())
         return pb.ResolvePromptsResponse.FromString(answer)
@@ -77,13 +56,13 @@ class EmbeddedTransport:
         del timeout
         try:
             self._invoke("ReportOutcome", request.SerializeToString())
-        except EmbeddedFailure:
+        except CallFailed:
             done(False)
         else:
             done(True)
 
     def score(self, request: pb.ReportScoreRequest, timeout: Seconds) -> pb.ReportScoreResponse:
-        """Adds a late score; raises `grpc.RpcError`."""
+        """Adds a late score; raises `CallFailed`."""
         del timeout
         answer = self._invoke("ReportScore", request.SerializeToString())
         return pb.ReportScoreResponse.FromString(answer)
@@ -107,7 +86,7 @@ class EmbeddedClient(Client):
         clock: Monotonic seconds, for latencies.
     """
 
-    def __init__(  # noqa: PLR0913 - keyword-only settings of a whole sidecar
+    def __init__(
         self,
         controller: str,
         data_dir: Path | str,

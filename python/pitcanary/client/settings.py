@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from pitcanary.client.failure import CallFailed, failure_of_number
 from pitcanary.client.fallback import Fallback
 from pitcanary.client.requests import ResolveArguments
 from pitcanary.client.resolved import ResolvedPrompt, resolved_from_response
@@ -20,8 +21,6 @@ from pitcanary.errors import InvalidRequest, PromptNotFound, SidecarUnavailable
 from pitcanary.v1 import sidecar_pb2 as pb
 
 logger = logging.getLogger(__name__)
-
-_STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 DEFAULT_TARGET = "unix:/run/pitcanary/sidecar.sock"
 Seconds = float
@@ -46,7 +45,7 @@ class Settings:
     max_pending_reports: int = 1_000
     clock: Callable[[], Seconds] = time.monotonic
 
-    def recover(self, arguments: ResolveArguments, error: grpc.RpcError) -> ResolvedPrompt:
+    def recover(self, arguments: ResolveArguments, failure: CallFailed) -> ResolvedPrompt:
         """The fallback of the prompt, or an error that says what to do.
 
         Raises:
@@ -54,46 +53,22 @@ class Settings:
             InvalidRequest: The sidecar refused the request; a fallback would hide a bug.
             SidecarUnavailable: No answer in time and there is no fallback.
         """
-        code, detail = _code(error), _detail(error)
-        if code is grpc.StatusCode.INVALID_ARGUMENT:
-            raise InvalidRequest(detail) from error
+        if failure.code is grpc.StatusCode.INVALID_ARGUMENT:
+            raise InvalidRequest(failure.message) from failure
+        code = failure.code.name
         fallback = self.fallbacks.get(arguments.prompt)
         if fallback is not None:
-            logger.warning("fallback_used prompt=%s code=%s", arguments.prompt, code.name)
-            return fallback.resolve(arguments.prompt, arguments.variables, f"sidecar: {code.name}")
-        if code is grpc.StatusCode.NOT_FOUND:
-            raise PromptNotFound(detail) from error
+            logger.warning("fallback_used prompt=%s code=%s", arguments.prompt, code)
+            return fallback.resolve(arguments.prompt, arguments.variables, f"sidecar: {code}")
+        if failure.code is grpc.StatusCode.NOT_FOUND:
+            raise PromptNotFound(failure.message) from failure
         raise SidecarUnavailable(
-            f"The sidecar gave no prompt `{arguments.prompt}` ({code.name}): {detail}. "
+            f"The sidecar gave no prompt `{arguments.prompt}` ({failure}). "
             "Start it, or bundle a fallback."
-        ) from error
+        ) from failure
 
     def item(self, arguments: ResolveArguments, item: pb.ResolvedItem) -> ResolvedPrompt:
         """The result of one item of a batch, or what `recover` makes of its error."""
         if item.WhichOneof("result") == "response":
             return resolved_from_response(item.response)
-        return self.recover(arguments, ItemFailure(item.error.code, item.error.message))
-
-
-class ItemFailure(grpc.RpcError):
-    """An item of a batch that failed as the unary call would have."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.number = code
-
-
-def describe(error: grpc.RpcError) -> str:
-    """What the sidecar said: the status and its sentence."""
-    return f"{_code(error).name}: {_detail(error)}"
-
-
-def _code(error: grpc.RpcError) -> grpc.StatusCode:
-    if isinstance(error, ItemFailure):
-        return _STATUS.get(error.number, grpc.StatusCode.UNKNOWN)
-    code = error.code() if isinstance(error, grpc.Call) else None
-    return code if code is not None else grpc.StatusCode.UNKNOWN
-
-
-def _detail(error: grpc.RpcError) -> str:
-    return (error.details() or "") if isinstance(error, grpc.Call) else str(error)
+        return self.recover(arguments, failure_of_number(item.error.code, item.error.message))

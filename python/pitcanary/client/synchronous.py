@@ -21,14 +21,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
-import grpc
-
 from pitcanary.client.call import Call
+from pitcanary.client.failure import CallFailed
 from pitcanary.client.fallback import Fallback
 from pitcanary.client.reports import PendingReports, ReportCounts
 from pitcanary.client.requests import AttributeValue, ResolveArguments
 from pitcanary.client.resolved import ResolvedPrompt, resolved_from_response
-from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings, describe
+from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings
 from pitcanary.client.transport import GrpcTransport, Transport
 from pitcanary.errors import ReportRefused
 from pitcanary.model.json_types import JsonValue
@@ -104,8 +103,8 @@ class Client:
         )  # fmt: skip
         try:
             response = self._transport.resolve(arguments.message(), self._settings.resolve_deadline)
-        except grpc.RpcError as error:
-            return self._settings.recover(arguments, error)
+        except CallFailed as failure:
+            return self._settings.recover(arguments, failure)
         return resolved_from_response(response)
 
     def resolve_many(self, requests: Sequence[ResolveArguments]) -> list[ResolvedPrompt]:
@@ -119,8 +118,8 @@ class Client:
         batch = pb.ResolvePromptsRequest(requests=[each.message() for each in requests])
         try:
             response = self._transport.resolve_many(batch, self._settings.resolve_deadline)
-        except grpc.RpcError as error:
-            return [self._settings.recover(each, error) for each in requests]
+        except CallFailed as failure:
+            return [self._settings.recover(each, failure) for each in requests]
         return [
             self._settings.item(arguments, item)
             for arguments, item in zip(requests, response.items, strict=True)
@@ -209,8 +208,8 @@ class Client:
         request = pb.ReportScoreRequest(token=token, metric=metric, value=value, scorer=scorer)
         try:
             return not self._transport.score(request, self._settings.report_deadline).duplicate
-        except grpc.RpcError as error:
-            raise ReportRefused(describe(error)) from error
+        except CallFailed as failure:
+            raise ReportRefused(str(failure)) from failure
 
     @property
     def reports(self) -> ReportCounts:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import grpc
 
+from pitcanary.client.failure import failure_of
 from pitcanary.v1 import sidecar_pb2 as pb
 from pitcanary.v1 import sidecar_pb2_grpc as stubs
 
@@ -34,13 +35,13 @@ class Transport(Protocol):
     def resolve(
         self, request: pb.ResolvePromptRequest, timeout: Seconds
     ) -> pb.ResolvePromptResponse:
-        """Resolves one prompt; raises `grpc.RpcError`."""
+        """Resolves one prompt; raises `CallFailed`."""
         ...
 
     def resolve_many(
         self, request: pb.ResolvePromptsRequest, timeout: Seconds
     ) -> pb.ResolvePromptsResponse:
-        """Resolves a batch; raises `grpc.RpcError`."""
+        """Resolves a batch; raises `CallFailed`."""
         ...
 
     def report(
@@ -50,7 +51,7 @@ class Transport(Protocol):
         ...
 
     def score(self, request: pb.ReportScoreRequest, timeout: Seconds) -> pb.ReportScoreResponse:
-        """Sends a late score; raises `grpc.RpcError`."""
+        """Sends a late score; raises `CallFailed`."""
         ...
 
     def close(self) -> None:
@@ -80,25 +81,34 @@ class GrpcTransport:
     def resolve(
         self, request: pb.ResolvePromptRequest, timeout: Seconds
     ) -> pb.ResolvePromptResponse:
-        """Resolves one prompt; raises `grpc.RpcError`."""
-        return self._stub().ResolvePrompt(request, timeout=timeout)
+        """Resolves one prompt; raises `CallFailed`."""
+        try:
+            return self._stub().ResolvePrompt(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise failure_of(error) from error
 
     def resolve_many(
         self, request: pb.ResolvePromptsRequest, timeout: Seconds
     ) -> pb.ResolvePromptsResponse:
-        """Resolves a batch; raises `grpc.RpcError`."""
-        return self._stub().ResolvePrompts(request, timeout=timeout)
+        """Resolves a batch; raises `CallFailed`."""
+        try:
+            return self._stub().ResolvePrompts(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise failure_of(error) from error
 
     def report(
         self, request: pb.ReportOutcomeRequest, timeout: Seconds, done: Callable[[bool], None]
     ) -> None:
         """Sends a report without waiting; `done` is told whether it was accepted."""
         future = self._stub().ReportOutcome.future(request, timeout=timeout)
-        future.add_done_callback(lambda ended: done(ended.code() is grpc.StatusCode.OK))
+        future.add_done_callback(lambda ended: done(ended.exception() is None))
 
     def score(self, request: pb.ReportScoreRequest, timeout: Seconds) -> pb.ReportScoreResponse:
-        """Sends a late score; raises `grpc.RpcError`."""
-        return self._stub().ReportScore(request, timeout=timeout)
+        """Sends a late score; raises `CallFailed`."""
+        try:
+            return self._stub().ReportScore(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise failure_of(error) from error
 
     def close(self) -> None:
         """Closes the channel; the transport opens another when used again."""

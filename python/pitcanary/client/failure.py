@@ -29,7 +29,7 @@ class CallFailed(Exception):
 def failure_of(error: grpc.RpcError) -> CallFailed:
     """What gRPC raised; its errors are calls as well, which its types do not say."""
     call = cast("grpc.Call", error)
-    return CallFailed(call.code() or grpc.StatusCode.UNKNOWN, call.details() or "")
+    return CallFailed(call.code(), call.details() or "")
 
 
 def failure_of_number(number: int, message: str) -> CallFailed:

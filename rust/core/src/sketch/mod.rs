@@ -7,7 +7,7 @@
 
 mod bucket;
 mod codec;
-mod varint;
+pub(crate) mod varint;
 
 use thiserror::Error;
 

@@ -7,7 +7,7 @@
     clippy::cast_possible_truncation,
     reason = "the low seven bits are meant"
 )]
-pub(super) fn write(out: &mut Vec<u8>, mut number: u128) {
+pub(crate) fn write(out: &mut Vec<u8>, mut number: u128) {
     while number > 0x7f {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -17,7 +17,7 @@ pub(super) fn write(out: &mut Vec<u8>, mut number: u128) {
 
 /// Takes a number off the front; `None` when it is cut short, too large for `u128`, or
 /// not in its shortest form.
-pub(super) fn read(bytes: &mut &[u8]) -> Option<u128> {
+pub(crate) fn read(bytes: &mut &[u8]) -> Option<u128> {
     let mut number = 0;
     for shift in (0..u128::BITS).step_by(7) {
         let (byte, rest) = bytes.split_first()?;

@@ -43,7 +43,7 @@ pub enum SnapshotFileError {
         source: io::Error,
     },
     /// The file cannot be written.
-    #[error("the snapshot cannot be saved to `{path}`: {source}; the last good one stays")]
+    #[error("the snapshot cannot be saved to `{path}`: {source}; it would not survive a restart")]
     Save {
         /// Which file.
         path: PathBuf,

@@ -3,7 +3,6 @@
 //! The child is this very test program. After each kill the folder must hold a
 //! whole snapshot, no older than the last one whose save had returned.
 //! `PITCANARY_KILLS` sets how often; the default suits every run of the tests.
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -48,7 +47,12 @@ fn saves_until_killed() {
 
 fn child(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "saves_until_killed", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "snapshot_kill::saves_until_killed",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,1 +1,3 @@
 //! Traffic for demo, replay and benchmarks.
+
+pub mod traffic;

@@ -1,6 +1,7 @@
 //! PyO3 names and conversions, no logic.
 
 mod kernel;
+mod traffic;
 
 #[pyo3::pymodule]
 mod _native {
@@ -9,4 +10,7 @@ mod _native {
         ArmCell, Evidence, Fold, event_mixture, fold_paths, interval_radius, quantile_bucket,
         student_t_ln_cdf, t_mixture,
     };
+
+    #[pymodule_export]
+    use super::traffic::Traffic;
 }

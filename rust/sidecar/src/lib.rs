@@ -6,5 +6,6 @@ pub mod control;
 pub mod counters;
 pub mod files;
 pub mod random;
+pub mod service;
 pub mod serving;
 pub mod v1;

@@ -1,0 +1,4 @@
+//! What applications ask of the sidecar.
+
+pub mod latency;
+pub mod streams;

@@ -14,7 +14,9 @@
     ├── SidecarUnavailable  no answer from the sidecar in time
     ├── PromptNotFound      the sidecar does not know the prompt
     ├── InvalidRequest      the sidecar refused a request as wrong
-    └── ReportRefused       the sidecar refused an outcome or a score
+    ├── ReportRefused       the sidecar refused an outcome or a score
+    ├── RecordingRefused    a recording or its mapping cannot be read
+    └── ReplayFailed        a process of a replay ended or did not answer
 
 A message says what is wrong, with which value in backticks, and what to do. It
 never holds prompt or output text.
@@ -94,6 +96,14 @@ class InvalidRequest(PitcanaryError):
 
 class ReportRefused(PitcanaryError):
     """Raised when the sidecar refuses an outcome or a score; repeating does not help."""
+
+
+class RecordingRefused(PitcanaryError):
+    """Raised when a recording or the mapping of its columns cannot be read."""
+
+
+class ReplayFailed(PitcanaryError):
+    """Raised when a process that a replay or a demo started ended or did not answer."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

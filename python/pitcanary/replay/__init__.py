@@ -1,0 +1,1 @@
+"""Recorded requests through a real sidecar and controller, with the recorded clock."""

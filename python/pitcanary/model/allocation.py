@@ -1,6 +1,6 @@
 """Who owns which slots of the ring.
 
-JsonValue data and its invariants; growing and shrinking is `rollout.allocation`. Shares
+Plain data and its invariants; growing and shrinking is `rollout.allocation`. Shares
 are counted in slots, never in floats: a sidecar that rounds differently would send
 one unit to two prompts.
 """

@@ -78,14 +78,21 @@ class StageProgress:
     sealed_at: datetime | None = None
     outcomes: tuple[int, ...] = ()
 
+    def counted(self, outcomes: tuple[int, ...], now: datetime) -> StageProgress:
+        """The stage after one more seal."""
+        before = self.outcomes or (0,) * len(outcomes)
+        added = tuple(a + b for a, b in zip(before, outcomes, strict=True))
+        return replace(self, seals=self.seals + 1, sealed_at=now, outcomes=added)
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """The whole state of a rollout.
 
     `id` is the environment-wide number that tokens carry. `tick` numbers its seals.
-    `revision` rises with every change. `muted` names metrics whose known harm an
-    operator overrode by promoting.
+    `revision` rises with every change. `state_since` is when the state was entered, and
+    `spent_at` when the outcomes reached the horizon. `muted` names metrics whose known
+    harm an operator overrode by promoting.
     """
 
     id: int
@@ -103,6 +110,8 @@ class Rollout:
     outcomes: int = 0
     stage: StageProgress | None = None
     started_at: datetime | None = None
+    state_since: datetime | None = None
+    spent_at: datetime | None = None
     ended_at: datetime | None = None
     pause: Pause | None = None
     muted: tuple[str, ...] = ()
@@ -138,6 +147,7 @@ class Rollout:
             arms=(Arm(0, "baseline", baseline), *candidates),
             salt=salt,
             created_at=now,
+            state_since=now,
             allocation=Allocation(tuple(() for _ in candidates)),
         )
 
@@ -156,17 +166,21 @@ class Rollout:
         """What all candidates own together, 0 to 1, as decided."""
         return 1.0 - self.allocation.share(0)
 
+    def horizon_at(self) -> datetime | None:
+        """When the horizon is or was reached; None before the start."""
+        if self.started_at is None:
+            return None
+        by_time = self.started_at + self.spec.policies.horizon.max_time
+        return min(by_time, self.spent_at) if self.spent_at else by_time
+
     def counted(self, outcomes: tuple[int, ...], now: datetime) -> Rollout:
         """The rollout after one more seal that held these outcomes per arm."""
-        if self.stage is None:
-            return replace(self, tick=self.tick + 1, outcomes=self.outcomes + sum(outcomes))
-        before = self.stage.outcomes or (0,) * len(self.arms)
-        stage = replace(
-            self.stage,
-            seals=self.stage.seals + 1,
-            sealed_at=now,
-            outcomes=tuple(a + b for a, b in zip(before, outcomes, strict=True)),
-        )
+        total = self.outcomes + sum(outcomes)
+        spent = total >= self.spec.policies.horizon.max_outcomes
         return replace(
-            self, stage=stage, tick=self.tick + 1, outcomes=self.outcomes + sum(outcomes)
+            self,
+            tick=self.tick + 1,
+            outcomes=total,
+            spent_at=self.spent_at or (now if spent else None),
+            stage=self.stage.counted(outcomes, now) if self.stage else None,
         )

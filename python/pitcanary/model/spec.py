@@ -1,6 +1,6 @@
 """What an author asks for: the specification of a rollout.
 
-JsonValue data as validated by `manifest`, resolved and with every default filled in, so a
+Plain data as validated by `manifest`, resolved and with every default filled in, so a
 later release with other defaults does not change a running rollout. What became of
 it is `model.rollout`.
 """
@@ -80,7 +80,8 @@ class Stage:
     """One step of the ramp: a share of all traffic, and what it must last for.
 
     `share_slots` counts slots of the ring and is what all candidates own together,
-    split evenly. A share above 95 % means everything but the hold-back.
+    split evenly. A share above 95 % means everything but the hold-back. `min_outcomes`
+    counts the candidates' outcomes.
     """
 
     share_slots: int

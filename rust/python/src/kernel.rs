@@ -18,6 +18,12 @@ fn refused(error: core::KernelError) -> PyErr {
 #[derive(Clone, PartialEq)]
 pub(crate) struct ArmCell(core::ArmCell);
 
+impl From<core::ArmCell> for ArmCell {
+    fn from(cell: core::ArmCell) -> Self {
+        Self(cell)
+    }
+}
+
 #[pymethods]
 impl ArmCell {
     #[new]

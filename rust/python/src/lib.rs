@@ -1,5 +1,6 @@
 //! PyO3 names and conversions, no logic.
 
+mod evidence;
 mod kernel;
 mod traffic;
 
@@ -11,6 +12,8 @@ mod _native {
         student_t_ln_cdf, t_mixture,
     };
 
+    #[pymodule_export]
+    use super::evidence::Bundle;
     #[pymodule_export]
     use super::traffic::Traffic;
 }

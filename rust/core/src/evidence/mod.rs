@@ -12,6 +12,7 @@ pub mod kernel;
 mod key;
 mod losses;
 mod slices;
+mod strata;
 mod units;
 mod wire;
 
@@ -21,6 +22,7 @@ pub use error::EvidenceError;
 pub use exposure::Exposures;
 pub use key::{CellKey, ExclusionKey, ExposureKey, HistogramKey, MissingKey, UnitKey};
 pub use losses::Losses;
+pub use strata::{Comparison, Pair};
 pub use units::{MAX_ARMS, Sighting, UNIT_SET_SIZE, UnitCount, UnitSet};
 
 #[cfg(test)]

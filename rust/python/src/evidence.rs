@@ -1,0 +1,99 @@
+//! Mergeable counts for Python: `Bundle`.
+//!
+//! Names and conversions only; a bundle is opaque bytes to everyone but the kernel.
+
+use std::collections::BTreeMap;
+
+use pitcanary_core::evidence as core;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::kernel::ArmCell;
+
+/// Epoch, threshold set, segment, then the columns of the baseline and of the other arm.
+type Comparison = (u32, u32, u32, Vec<ArmCell>, Vec<ArmCell>);
+
+/// Everything counted about any number of rollouts.
+#[pyclass(frozen, eq, module = "pitcanary._native")]
+#[derive(Clone, PartialEq)]
+pub(crate) struct Bundle(core::Bundle);
+
+#[pymethods]
+impl Bundle {
+    #[new]
+    fn new() -> Self {
+        Self(core::Bundle::default())
+    }
+
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, data: Vec<u8>) -> PyResult<Self> {
+        py.detach(|| core::Bundle::decode(data))
+            .map(Self)
+            .map_err(|error| refused(&error))
+    }
+
+    #[staticmethod]
+    fn from_frame(py: Python<'_>, frame: Vec<u8>) -> PyResult<Self> {
+        py.detach(|| core::Bundle::decode_frame(frame))
+            .map(Self)
+            .map_err(|error| refused(&error))
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = py.detach(|| self.0.encode());
+        PyBytes::new(py, &bytes)
+    }
+
+    #[staticmethod]
+    fn merge(py: Python<'_>, bundles: Vec<PyRef<'_, Self>>) -> PyResult<Self> {
+        let parts: Vec<core::Bundle> = bundles.iter().map(|bundle| bundle.0.clone()).collect();
+        drop(bundles);
+        py.detach(|| {
+            let merged = parts
+                .into_iter()
+                .try_fold(core::Bundle::default(), core::Bundle::merge);
+            merged.map(Self)
+        })
+        .map_err(|error| refused(&error))
+    }
+
+    fn split(&self) -> BTreeMap<u32, Self> {
+        let parts = self.0.clone().split();
+        parts
+            .into_iter()
+            .map(|(rollout, part)| (rollout, Self(part)))
+            .collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[pyo3(signature = (*, rollout, generation, metric, arm))]
+    fn comparisons(&self, rollout: u32, generation: u32, metric: u32, arm: u8) -> Vec<Comparison> {
+        let pair = core::Pair {
+            rollout,
+            generation,
+            metric,
+            arm,
+        };
+        let cells = |columns: Vec<core::kernel::ArmCell>| columns.into_iter().map(ArmCell::from);
+        let found = self.0.comparisons(pair).into_iter();
+        found
+            .map(|each| {
+                (
+                    each.epoch,
+                    each.threshold_set,
+                    each.segment,
+                    cells(each.baseline).collect(),
+                    cells(each.candidate).collect(),
+                )
+            })
+            .collect()
+    }
+}
+
+fn refused(error: &core::EvidenceError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}

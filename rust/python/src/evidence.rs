@@ -2,6 +2,7 @@
 //!
 //! Names and conversions only; a bundle is opaque bytes to everyone but the kernel.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use pitcanary_core::evidence as core;
@@ -92,6 +93,38 @@ impl Bundle {
             })
             .collect()
     }
+}
+
+/// Merges whole frames; the encoded evidence of each rollout.
+#[pyfunction]
+pub(crate) fn merge_evidence(
+    py: Python<'_>,
+    frames: Vec<Vec<u8>>,
+) -> PyResult<BTreeMap<u32, Cow<'static, [u8]>>> {
+    py.detach(|| {
+        let mut merged = core::Bundle::default();
+        for frame in frames {
+            merged = merged.merge(core::Bundle::decode_frame(frame)?)?;
+        }
+        let parts = merged.split().into_iter();
+        Ok(parts
+            .map(|(rollout, part)| (rollout, Cow::Owned(part.encode())))
+            .collect())
+    })
+    .map_err(|error: core::EvidenceError| refused(&error))
+}
+
+/// Merges encoded evidence of one rollout into one.
+#[pyfunction]
+pub(crate) fn merge_bundles(py: Python<'_>, bundles: Vec<Vec<u8>>) -> PyResult<Cow<'static, [u8]>> {
+    py.detach(|| {
+        let mut merged = core::Bundle::default();
+        for bundle in bundles {
+            merged = merged.merge(core::Bundle::decode(bundle)?)?;
+        }
+        Ok(Cow::Owned(merged.encode()))
+    })
+    .map_err(|error: core::EvidenceError| refused(&error))
 }
 
 fn refused(error: &core::EvidenceError) -> PyErr {

@@ -1,4 +1,9 @@
-//! PyO3 names and conversions, no logic.
+//! `PyO3` names and conversions, no logic.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands over owned arguments"
+)]
 
 mod evidence;
 mod kernel;
@@ -13,7 +18,7 @@ mod _native {
     };
 
     #[pymodule_export]
-    use super::evidence::Bundle;
+    use super::evidence::{Bundle, merge_bundles, merge_evidence};
     #[pymodule_export]
     use super::traffic::Traffic;
 }

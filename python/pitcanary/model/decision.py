@@ -18,7 +18,7 @@ from pitcanary.model.rollout import RolloutState
 from pitcanary.model.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class ConfigVersion:
     """Orders configurations; a sidecar refuses a lower one."""
 

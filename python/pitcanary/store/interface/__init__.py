@@ -11,9 +11,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from pitcanary.model.decision import ConfigVersion
+from pitcanary.model.scope import Scope
 from pitcanary.store.interface.catalog import (
     Change,
-    ConfigVersion,
     EnvironmentRow,
     Environments,
     EnvironmentsReader,
@@ -24,7 +25,6 @@ from pitcanary.store.interface.catalog import (
     PromptRow,
     Prompts,
     PromptsReader,
-    Scope,
     VersionRow,
     Versions,
     VersionsReader,
@@ -34,8 +34,6 @@ from pitcanary.store.interface.decisions import (
     DecisionRow,
     Decisions,
     DecisionsReader,
-    JsonValue,
-    NewDecision,
 )
 from pitcanary.store.interface.delivery import (
     Idempotency,
@@ -103,12 +101,10 @@ __all__ = [
     "FrameMark",
     "GenerationRow",
     "IdempotencyKey",
-    "JsonValue",
     "LabelMoveRow",
     "LabelRow",
     "Lease",
     "MessageRow",
-    "NewDecision",
     "NewEvidence",
     "NewMessage",
     "NewRollout",

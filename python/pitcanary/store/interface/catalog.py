@@ -12,21 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where everything lives."""
-
-    namespace: str
-    environment: str
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ConfigVersion:
-    """Orders configurations of one environment; a sidecar refuses a lower one."""
-
-    store_incarnation: int
-    revision: int
+from pitcanary.model.decision import ConfigVersion
+from pitcanary.model.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,11 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class LabelMoveRow:
-    """One entry of a label's history; `from_version` is None at the first move."""
+    """One entry of a label's history.
+
+    `from_version` is None at the first move; `decision` names the decision that
+    moved the label, empty when a person did.
+    """
 
     environment: int
     prompt: int
@@ -95,6 +86,7 @@ class LabelMoveRow:
     from_version: int | None
     to_version: int
     change: Change
+    decision: str = ""
 
 
 class EnvironmentsReader(Protocol):
@@ -236,7 +228,14 @@ class Labels(LabelsReader, Protocol):
     """Moves labels."""
 
     def move(
-        self, environment: int, prompt: int, label: str, version: int, change: Change
+        self,
+        environment: int,
+        prompt: int,
+        label: str,
+        version: int,
+        change: Change,
+        *,
+        decision: str = "",
     ) -> LabelMoveRow:
         """Point a label at a version of its prompt and record the move.
 

@@ -1,57 +1,41 @@
 """What was decided: an append-only chain of records, one per environment.
 
 A decision and the change it makes are one compare-and-set on the rollout's
-revision and the leader's fence, in the transaction that the caller holds. The
-chain is checked by `store.audit`; the bytes are built in `store.chain`.
+revision and the leader's fence, in the transaction that the caller holds. What a
+record says is `model.decision`; the store keeps its bytes, and `store.audit`
+checks that nobody changed them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from pitcanary.store.interface.fleet import Lease
 from pitcanary.store.interface.rollouts import RolloutRow, RolloutUpdate
 
-JsonValue: TypeAlias = (
-    "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class NewDecision:
-    """A decision to record.
-
-    `evidence` holds the rest of the record: arms, intervals, limits, shares,
-    acknowledgements, digests. Its keys may not be those the store fills in
-    itself (`store.chain.RESERVED`).
-    """
-
-    action: str
-    rule: str
-    actor: str
-    decided_at: datetime
-    evidence: Mapping[str, JsonValue]
-
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """Where a chain ends; position 0 and 32 zero bytes when it is empty."""
+    """Where a chain ends: the number of its records and the hash of the last one.
+
+    The hash is `sha256:` and hex; all zeros while the chain is empty.
+    """
 
     position: int
-    hash: bytes
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRow:
     """A recorded decision.
 
-    `record` is canonical JSON and `hash` its SHA-256; the record contains the
-    hash of the one before, so a change of any byte breaks the chain.
-    `rollout_revision` is the revision after the decision. `leader_fence` is 0
-    for a person's action.
+    `record` is exactly the bytes that were given and `hash` their SHA-256; the
+    bytes contain `previous_hash`, so a change of any byte breaks the chain. The
+    other fields repeat what the record says, for searching, except
+    `leader_fence`: the fence it was written under, 0 for a person's action.
     """
 
     environment: int
@@ -64,8 +48,8 @@ class DecisionRow:
     action: str
     rule: str
     actor: str
-    prev_hash: bytes
-    hash: bytes
+    previous_hash: str
+    hash: str
     record: bytes
 
 
@@ -73,7 +57,11 @@ class DecisionsReader(Protocol):
     """Reads decisions."""
 
     def head(self, environment: int) -> ChainHead:
-        """Tell where the chain should end; `NotFound` without the environment."""
+        """Tell where the chain ends; `NotFound` without the environment.
+
+        In a transaction it stays the end until `decide` is called or the
+        transaction ends.
+        """
         ...
 
     def get(self, environment: int, decision: str) -> DecisionRow:
@@ -99,15 +87,19 @@ class Decisions(DecisionsReader, Protocol):
     """Records decisions; nothing changes or removes one."""
 
     def decide(
-        self, decision: NewDecision, update: RolloutUpdate, lease: Lease | None
+        self, record: bytes, update: RolloutUpdate, lease: Lease | None
     ) -> tuple[DecisionRow, RolloutRow]:
         """Change a rollout and append the record of why.
 
-        `lease` None is a person's action: it needs no leader, and the revision
-        alone keeps it and the leader from overwriting each other.
+        The record is `canonical_bytes(to_plain(decision))`; its `previous_hash`
+        is the hash of `head` and its `after.revision` the revision that the
+        update makes. `lease` None is a person's action: it needs no leader, and
+        the revision alone keeps it and the leader from overwriting each other.
 
         Raises:
-            Conflict: The revision is another, or the lease is not in force.
+            Conflict: The revision or the head is another, or the lease is not
+                in force.
             NotFound: There is no such rollout.
+            ValueError: The record is not about this update.
         """
         ...

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from pitcanary.store.interface.catalog import ConfigVersion
+from pitcanary.model.decision import ConfigVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,11 @@ class LeasesReader(Protocol):
 
 
 class Leases(LeasesReader, Protocol):
-    """Takes and keeps leases; time is the database's own."""
+    """Takes and keeps leases; time is the database's own.
+
+    Take, renew and release in transactions of their own: a lease is the first
+    lock in the order of locks.
+    """
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         """Take a lease that is free, expired or one's own; None when it is not.

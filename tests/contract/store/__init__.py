@@ -1,0 +1,1 @@
+"""What `pitcanary.store.interface` promises, on every store that implements it."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pitcanary.store import Store, open_store
 
+from pitcanary.store import Store, open_store
 from tests.contract.store.emptying import empty
 from tests.contract.store.samples import NAMESPACE_SALT, SCOPE, Sample, make_sample
 from tests.postgresql import PostgresqlServer

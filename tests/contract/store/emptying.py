@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pitcanary.store.schema import SHARDS, metadata, source_marks, store_meta
 from sqlalchemy import create_engine, func, insert, select, text
+
+from pitcanary.store.schema import SHARDS, metadata, source_marks, store_meta
 
 
 def empty(address: str) -> None:

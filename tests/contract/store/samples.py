@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import orjson
+
 from pitcanary.model.plain import canonical_bytes, instant_text
 from pitcanary.store import Transaction
 from pitcanary.store.interface import (

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
 from pitcanary.errors import NotFound
 from pitcanary.store import Store
 from pitcanary.store.interface import ConfigVersion, LabelMoveRow, Scope
-
 from tests.contract.store.samples import CHANGE, NAMESPACE_SALT, NOW, SCOPE, Sample
 
 

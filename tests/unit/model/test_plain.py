@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pitcanary.errors import InvalidValue
 from pitcanary.model.json_types import JsonValue
 from pitcanary.model.plain import canonical_bytes, from_plain, to_plain

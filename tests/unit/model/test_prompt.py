@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pitcanary.errors import InvalidValue
 from pitcanary.model.json_types import JsonValue
 from pitcanary.model.prompt import Message, PromptContent, Syntax

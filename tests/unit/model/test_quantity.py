@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pitcanary.errors import InvalidValue
 from pitcanary.model.allocation import SLOT_COUNT
 from pitcanary.model.quantity import format_duration, format_share, parse_duration, parse_share

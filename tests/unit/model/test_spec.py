@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pitcanary.errors import InvalidValue
 from pitcanary.model.allocation import (
     LARGEST_SHARE,

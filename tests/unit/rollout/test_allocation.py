@@ -7,6 +7,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pitcanary.errors import InvalidValue
 from pitcanary.model.allocation import HOLD_BACK_SLOTS, LARGEST_SHARE, SLOT_COUNT, Allocation
 from pitcanary.rollout.allocation import release, resize, split_evenly, withdraw

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pitcanary.rollout.schedule import BASE_SEALS, MOST_SEALS, SealSchedule
 
 NOW = datetime(2026, 11, 23, 14, tzinfo=timezone.utc)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pitcanary.rollout.thresholds import buckets, quantile_bucket, replacement
 
 histograms = st.dictionaries(st.integers(-50, 400), st.integers(1, 500), min_size=1, max_size=30)

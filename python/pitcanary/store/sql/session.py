@@ -56,7 +56,9 @@ class Session:
         PostgreSQL it waits for another transaction that inserts the same key.
         """
         insert = postgresql.insert if self.on_postgresql else sqlite.insert
-        return self.run(insert(table).values(dict(values)).on_conflict_do_nothing()) == 1
+        statement = insert(table).values(dict(values)).on_conflict_do_nothing()
+        # Without the option the count of an insert is gone with its cursor.
+        return self.run(statement.execution_options(preserve_rowcount=True)) == 1
 
     def lock_environment(self, environment: int) -> RowMapping:
         """Lock an environment's row until the unit ends; `NotFound`.

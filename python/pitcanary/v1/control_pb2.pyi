@@ -1046,6 +1046,7 @@ class MetricConfig(google.protobuf.message.Message):
     MINIMUM_FIELD_NUMBER: builtins.int
     MAXIMUM_FIELD_NUMBER: builtins.int
     HISTOGRAM_FIELD_NUMBER: builtins.int
+    DENOMINATOR_FIELD_NUMBER: builtins.int
     id: builtins.int
     """Number within the analysis generation."""
     name: builtins.str
@@ -1059,11 +1060,13 @@ class MetricConfig(google.protobuf.message.Message):
     cap: builtins.int
     """Observations above are counted as this, in the scaled unit; 0: no cap."""
     minimum: builtins.int
-    """Lower bound of a score, in the scaled unit."""
+    """Lower bound of a score, in the scaled unit; both bounds 0: none."""
     maximum: builtins.int
     """Upper bound of a score, in the scaled unit."""
     histogram: builtins.bool
     """Keep the full distribution as well."""
+    denominator: global___MetricSource.ValueType
+    """For ratios: what the source is divided by; latency, tokens or cost."""
     def __init__(
         self,
         *,
@@ -1076,8 +1079,9 @@ class MetricConfig(google.protobuf.message.Message):
         minimum: builtins.int = ...,
         maximum: builtins.int = ...,
         histogram: builtins.bool = ...,
+        denominator: global___MetricSource.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["cap", b"cap", "histogram", b"histogram", "id", b"id", "kind", b"kind", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "source", b"source", "threshold_set", b"threshold_set"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cap", b"cap", "denominator", b"denominator", "histogram", b"histogram", "id", b"id", "kind", b"kind", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "source", b"source", "threshold_set", b"threshold_set"]) -> None: ...
 
 global___MetricConfig = MetricConfig
 

@@ -82,7 +82,8 @@ class SidecarServiceServicer(object):
 
         Never fails for data reasons: a missing attribute, an unusable candidate or
         an absent controller gives the baseline and a reason. NOT_FOUND only for a
-        prompt that the configuration does not know.
+        prompt or label that the configuration does not know, INVALID_ARGUMENT only
+        for variables that not even the baseline can be rendered with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -33,7 +33,8 @@ class SidecarServiceStub:
 
     Never fails for data reasons: a missing attribute, an unusable candidate or
     an absent controller gives the baseline and a reason. NOT_FOUND only for a
-    prompt that the configuration does not know.
+    prompt or label that the configuration does not know, INVALID_ARGUMENT only
+    for variables that not even the baseline can be rendered with.
     """
 
     ResolvePrompts: grpc.UnaryUnaryMultiCallable[
@@ -92,7 +93,8 @@ class SidecarServiceAsyncStub:
 
     Never fails for data reasons: a missing attribute, an unusable candidate or
     an absent controller gives the baseline and a reason. NOT_FOUND only for a
-    prompt that the configuration does not know.
+    prompt or label that the configuration does not know, INVALID_ARGUMENT only
+    for variables that not even the baseline can be rendered with.
     """
 
     ResolvePrompts: grpc.aio.UnaryUnaryMultiCallable[
@@ -153,7 +155,8 @@ class SidecarServiceServicer(metaclass=abc.ABCMeta):
 
         Never fails for data reasons: a missing attribute, an unusable candidate or
         an absent controller gives the baseline and a reason. NOT_FOUND only for a
-        prompt that the configuration does not know.
+        prompt or label that the configuration does not know, INVALID_ARGUMENT only
+        for variables that not even the baseline can be rendered with.
         """
 
     @abc.abstractmethod

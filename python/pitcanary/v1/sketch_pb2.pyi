@@ -126,7 +126,9 @@ class Cell(google.protobuf.message.Message):
     analysis_generation: builtins.int
     """Which frozen set of metrics, margins, caps and prices this was counted under."""
     allocation_epoch: builtins.int
-    """Epoch of shares at the first assignment of the unit (determines the stage)."""
+    """Epoch of shares at the first assignment of the unit (determines the stage).
+    For rollout 0, which has no shares, the number of the version.
+    """
     threshold_set: builtins.int
     """Threshold set in force at recording; 0 for metrics without thresholds."""
     segment: builtins.int
@@ -270,7 +272,9 @@ class UnitSet(google.protobuf.message.Message):
     allocation_epoch: builtins.int
     """Epoch of shares in which the units were first seen."""
     arms: builtins.bytes
-    """First arm of each hash, one byte each; bit 7 marks a unit seen in several arms."""
+    """Lowest arm of each hash in that epoch, one byte each; bit 7 marks a unit seen
+    in several arms of it. A unit is in the set of the earliest epoch only.
+    """
     @property
     def hashes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Keyed hashes of units."""
@@ -290,7 +294,7 @@ global___UnitSet = UnitSet
 
 @typing.final
 class ExclusionCount(google.protobuf.message.Message):
-    """Answers left out of the comparison, counted by reason."""
+    """Answers left out of the comparison, counted by reason when they are given."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -301,7 +305,7 @@ class ExclusionCount(google.protobuf.message.Message):
     rollout: builtins.int
     """As in Cell."""
     arm: builtins.int
-    """As in Cell."""
+    """The arm that the unit was assigned to, whatever was served instead."""
     exclusion: global___Exclusion.ValueType
     """Why they were left out."""
     count: builtins.int
@@ -390,10 +394,12 @@ class Losses(google.protobuf.message.Message):
     deduplication_evictions: builtins.int
     """Entries evicted from the deduplication window before their token expired."""
     foreign: builtins.int
-    """Outcomes whose epoch or generation no longer exists."""
+    """Outcomes whose rollout, arm or version no longer exists."""
     @property
     def rejected(self) -> google.protobuf.internal.containers.ScalarMap[builtins.int, builtins.int]:
-        """Outcomes refused, by reject code number."""
+        """Outcomes refused, by reject code number; for UNKNOWN_METRIC also scores that an
+        outcome carried for no metric of its rollout, though the outcome is counted.
+        """
 
     def __init__(
         self,

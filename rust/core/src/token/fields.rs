@@ -99,6 +99,8 @@ impl Flags {
     pub const MIXED: Self = Self(1 << 2);
     /// The application was asked for a score.
     pub const SCORE_REQUESTED: Self = Self(1 << 3);
+    /// The answer counts as shown when it is used, not when it was resolved.
+    pub const ON_USE: Self = Self(1 << 4);
 
     /// Wraps the wire byte.
     pub const fn from_bits(bits: u8) -> Self {
@@ -113,6 +115,18 @@ impl Flags {
     /// Tells whether every bit of `other` is set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Why the answer is not analysable: the number of a `v1::Exclusion`, in the top
+    /// three bits; 0 where none was noted.
+    pub const fn exclusion(self) -> u8 {
+        self.0 >> 5
+    }
+
+    /// The flags with the number of an exclusion, of which the low three bits are kept.
+    #[must_use]
+    pub const fn with_exclusion(self, exclusion: u8) -> Self {
+        Self(self.0 & 0x1f | exclusion << 5)
     }
 
     /// Both sets of bits.

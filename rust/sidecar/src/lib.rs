@@ -8,4 +8,5 @@ pub mod files;
 pub mod random;
 pub mod service;
 pub mod serving;
+pub mod transport;
 pub mod v1;

@@ -1,3 +1,4 @@
 //! Traffic for demo, replay and benchmarks.
 
+pub mod bench;
 pub mod traffic;

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from pitcanary.model.action import Action, Reason
 from pitcanary.model.allocation import Allocation
+from pitcanary.model.assessment import Assessment
 from pitcanary.model.health import Health
-from pitcanary.model.json_types import JsonValue
 from pitcanary.model.rollout import RolloutState
 from pitcanary.model.scope import Scope
 
@@ -61,7 +61,7 @@ class Decision:
     `override` says that a person decided against or without evidence. `shares_actual`
     holds one share per arm as observed since the decision before, none without
     traffic. `acknowledged` and `behind` say who served the configuration in force when
-    it was decided. `assessment` is the plain form of the evidence.
+    it was decided.
     """
 
     id: str
@@ -83,7 +83,7 @@ class Decision:
     shares_actual: tuple[float | None, ...]
     metrics: tuple[str, ...] = ()
     """The metrics that the rule names."""
-    assessment: dict[str, JsonValue] | None = None
+    assessment: Assessment | None = None
     health: Health | None = None
     config_version: ConfigVersion | None = None
     acknowledged: int = 0

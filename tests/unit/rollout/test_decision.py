@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import orjson
-from rollout_cases import HEALTHY, NOW, after, evidence, ready
 
 from pitcanary.model.action import Event
 from pitcanary.model.decision import ConfigVersion, Decision, Replay, Standing
@@ -12,6 +11,7 @@ from pitcanary.model.plain import canonical_bytes, from_plain, to_plain
 from pitcanary.model.rollout import Rollout
 from pitcanary.model.verdict import Verdict
 from pitcanary.rollout.gate import decide
+from tests.unit.rollout.cases import HEALTHY, NOW, after, evidence, ready
 
 
 def standing(rollout: Rollout) -> Standing:

@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rollout_cases import (
+
+from pitcanary.model.action import Event, Reason
+from pitcanary.model.assessment import Assessment
+from pitcanary.model.health import Health
+from pitcanary.model.metric import Role
+from pitcanary.model.rollout import Rollout, RolloutState
+from pitcanary.model.spec import DeadlinePolicy, Horizon, Response, Stage
+from pitcanary.model.verdict import Verdict
+from pitcanary.rollout.gate import Ruling, decide, worth_recording
+from tests.unit.rollout.cases import (
     ERROR,
     HEALTHY,
     HELPFULNESS,
@@ -24,15 +33,6 @@ from rollout_cases import (
     ready,
     with_policies,
 )
-
-from pitcanary.model.action import Event, Reason
-from pitcanary.model.assessment import Assessment
-from pitcanary.model.health import Health
-from pitcanary.model.metric import Role
-from pitcanary.model.rollout import Rollout, RolloutState
-from pitcanary.model.spec import DeadlinePolicy, Horizon, Response, Stage
-from pitcanary.model.verdict import Verdict
-from pitcanary.rollout.gate import Ruling, decide, worth_recording
 
 V, E = Verdict, Event
 HOUR = timedelta(hours=1)

@@ -9,7 +9,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from rollout_cases import (
+
+from pitcanary.model.action import Event, Reason
+from pitcanary.model.health import Health
+from pitcanary.model.metric import Role
+from pitcanary.model.rollout import Rollout, RolloutState
+from pitcanary.model.spec import DeadlinePolicy, Response
+from pitcanary.model.verdict import Verdict
+from pitcanary.rollout.gate import decide
+from pitcanary.rollout.machine import Cause, apply
+from tests.unit.rollout.cases import (
     HEALTHY,
     HELPFULNESS,
     NOW,
@@ -23,15 +32,6 @@ from rollout_cases import (
     ready,
     with_policies,
 )
-
-from pitcanary.model.action import Event, Reason
-from pitcanary.model.health import Health
-from pitcanary.model.metric import Role
-from pitcanary.model.rollout import Rollout, RolloutState
-from pitcanary.model.spec import DeadlinePolicy, Response
-from pitcanary.model.verdict import Verdict
-from pitcanary.rollout.gate import decide
-from pitcanary.rollout.machine import Cause, apply
 
 V, E = Verdict, Event
 MONTH = timedelta(days=30)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from rollout_cases import NOW, SPEC, after, cause, make
 
 from pitcanary.errors import TransitionRefused
 from pitcanary.model.action import Event, Reason
 from pitcanary.model.allocation import LARGEST_SHARE, SLOT_COUNT
 from pitcanary.model.rollout import Rollout, RolloutState
 from pitcanary.rollout.machine import TABLE, Cause, Effect, Move, Nothing, Refusal, apply
+from tests.unit.rollout.cases import NOW, SPEC, after, cause, make
 
 S, E = RolloutState, Event
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from rollout_cases import HEALTHY, MINUTE, NOW, READY, after, evidence, make, ready
 
 from pitcanary.model.action import Action, Event
 from pitcanary.model.rollout import Rollout
 from pitcanary.model.verdict import Verdict
 from pitcanary.rollout.gate import decide
 from pitcanary.rollout.outlook import next_line, next_steps
+from tests.unit.rollout.cases import HEALTHY, MINUTE, NOW, READY, after, evidence, make, ready
 
 E, V = Event, Verdict
 

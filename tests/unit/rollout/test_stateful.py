@@ -19,7 +19,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from rollout_cases import HEALTHY, NOW, SPEC, cause, evidence, make
 
 from pitcanary.errors import TransitionRefused
 from pitcanary.model.action import Event
@@ -31,6 +30,7 @@ from pitcanary.model.spec import DeadlinePolicy, Horizon, Response, RolloutSpec
 from pitcanary.model.verdict import Verdict
 from pitcanary.rollout.gate import decide
 from pitcanary.rollout.machine import apply
+from tests.unit.rollout.cases import HEALTHY, NOW, SPEC, cause, evidence, make
 
 STEPS = {"taken": 0}
 

@@ -31,11 +31,17 @@ ALLOWED: dict[str, set[str]] = {
         "controller", "store", "rollout", "statistics", "manifest", "model", "v1", "_native",
         "config", "errors",
     },
-    "replay": {"replay", "client", "manifest", "model", "v1", "_native", "config", "errors"},
-    "demo": {"demo", "replay", "client", "manifest", "model", "v1", "_native", "config", "errors"},
+    "processes": {"errors"},
+    "replay": {
+        "replay", "processes", "client", "manifest", "model", "v1", "_native", "config", "errors",
+    },
+    "demo": {
+        "demo", "replay", "processes", "client", "manifest", "model", "v1", "_native", "config",
+        "errors",
+    },
     "cli": {
-        "cli", "client", "controller", "sidecar", "store", "replay", "demo", "manifest", "model",
-        "v1", "config", "errors",
+        "cli", "client", "controller", "processes", "sidecar", "store", "replay", "demo",
+        "manifest", "model", "v1", "config", "errors",
     },
     "__main__": {"sidecar", "cli"},
     "__init__": {"client", "model", "errors"},

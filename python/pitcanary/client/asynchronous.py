@@ -93,10 +93,21 @@ class AsyncClient:
             InvalidRequest: The sidecar refused the request; the message says why.
             SidecarUnavailable: No answer in time and no fallback.
         """
-        arguments = ResolveArguments(
-            prompt, unit, attributes or {}, variables, pin, label, unit_kind,
-            score_requested=score_requested,
-        )  # fmt: skip
+        return await self.ask(
+            ResolveArguments(
+                prompt,
+                unit,
+                attributes or {},
+                variables,
+                pin,
+                label,
+                unit_kind,
+                score_requested=score_requested,
+            )
+        )
+
+    async def ask(self, arguments: ResolveArguments) -> ResolvedPrompt:
+        """The same as `resolve`, for arguments that were put together before."""
         try:
             response = await self._stub.ResolvePrompt(
                 arguments.message(), timeout=self._settings.resolve_deadline

@@ -97,10 +97,21 @@ class Client:
             InvalidRequest: The sidecar refused the request; the message says why.
             SidecarUnavailable: No answer in time and no fallback.
         """
-        arguments = ResolveArguments(
-            prompt, unit, attributes or {}, variables, pin, label, unit_kind,
-            score_requested=score_requested,
-        )  # fmt: skip
+        return self.ask(
+            ResolveArguments(
+                prompt,
+                unit,
+                attributes or {},
+                variables,
+                pin,
+                label,
+                unit_kind,
+                score_requested=score_requested,
+            )
+        )
+
+    def ask(self, arguments: ResolveArguments) -> ResolvedPrompt:
+        """The same as `resolve`, for arguments that were put together before."""
         try:
             response = self._transport.resolve(arguments.message(), self._settings.resolve_deadline)
         except CallFailed as failure:

@@ -12,7 +12,7 @@ from types import TracebackType
 
 import grpc
 
-from pitcanary.replay.processes import Children
+from pitcanary.processes import Children
 from pitcanary.replay.session import Plan, Progress, ReplayResult, Session
 
 # gRPC derives an authority from a socket path that HTTP/2 servers refuse.

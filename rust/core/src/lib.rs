@@ -6,14 +6,10 @@
 pub mod assign;
 pub mod evaluate;
 pub mod evidence;
+pub mod report;
 pub mod resolve;
 pub mod segment;
 pub mod sketch;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the reports that read the rest follow"
-)]
 pub mod snapshot;
 pub mod template;
 pub mod token;

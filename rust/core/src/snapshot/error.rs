@@ -5,6 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::assign::RangesError;
+use crate::evaluate::schema::SchemaError;
 use crate::segment::SegmentError;
 use crate::template::TemplateError;
 use crate::token::KeyRingError;
@@ -57,6 +58,9 @@ pub enum SnapshotErrorKind {
     /// The condition of a segment.
     #[error(transparent)]
     Segment(#[from] SegmentError),
+    /// The output schema of a version.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// The template of a version.
     #[error(transparent)]
     Template(#[from] TemplateError),

@@ -189,6 +189,11 @@ impl Snapshot {
             .map(|rollout| (rollout.id, rollout.epoch))
     }
 
+    /// Seconds after which tokens are refused.
+    pub const fn token_max_age_s(&self) -> u64 {
+        self.token_max_age_s
+    }
+
     /// Authenticates a token of this environment.
     ///
     /// # Errors

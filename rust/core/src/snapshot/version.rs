@@ -8,6 +8,7 @@ use prost::bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::error::{At, SnapshotError, SnapshotErrorKind};
+use crate::evaluate::schema::OutputSchema;
 use crate::template::{Syntax, Template, TemplateError};
 use crate::v1;
 use crate::v1::resolve_prompt_response::Content as Answer;
@@ -19,6 +20,8 @@ pub(crate) struct Version {
     pub(crate) prompt: Box<str>,
     /// The model it is meant for; may be empty.
     pub(crate) model: Box<str>,
+    /// What its outputs must be; `None` where anything goes.
+    pub(crate) output_schema: Option<OutputSchema>,
     /// The fixed fields with the content as it is.
     fixed: Bytes,
     /// The fixed fields before and after the content.
@@ -46,6 +49,10 @@ impl Version {
             v1::Syntax::Jinja => Syntax::Jinja,
         };
         let content = Content::compile(syntax, source).at(&place)?;
+        let output_schema = match message.output_schema_json.as_str() {
+            "" => None,
+            text => Some(OutputSchema::publish(text).at(&place)?),
+        };
         let prompt = reference.name.as_str().into();
         let head = v1::ResolvePromptResponse {
             version: Some(reference),
@@ -61,6 +68,7 @@ impl Version {
             id: message.id,
             prompt,
             model: message.model.as_str().into(),
+            output_schema,
             fixed: join(&around, answer(source)),
             around,
             content,

@@ -45,10 +45,10 @@ class PostgresqlServer:
         self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
 
     def disconnect_all(self, database: str) -> None:
-        """Ends every connection to a database, as a failover would."""
+        """Ends every connection to a database, as a failover would, and waits for it."""
         self._execute(
             sql.SQL(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = {}"
             ).format(sql.Literal(database))
         )
 

@@ -34,13 +34,17 @@ class Audit:
 
 
 def audit(reader: Reader, environment: int, published: Iterable[ChainHead] = ()) -> Audit:
-    """Check the chain of an environment against its head and published ones.
-
-    `NotFound` without the environment.
-    """
+    """Check the chain of an environment; `NotFound` without the environment."""
     head = reader.decisions.head(environment)
-    walk = _Walk(EMPTY)
-    faults = [fault for row in reader.decisions.chain(environment) for fault in walk.check(row)]
+    return verify(reader.decisions.chain(environment), head, published)
+
+
+def verify(
+    rows: Iterable[DecisionRow], head: ChainHead, published: Iterable[ChainHead] = ()
+) -> Audit:
+    """Check a chain against the head it should have and heads seen elsewhere."""
+    walk = _Walk()
+    faults = [fault for row in rows for fault in walk.check(row)]
     faults += walk.check_end(head)
     faults += walk.check_published(published)
     return Audit(decisions=walk.decisions, head=head, faults=tuple(faults))
@@ -49,9 +53,9 @@ def audit(reader: Reader, environment: int, published: Iterable[ChainHead] = ())
 class _Walk:
     """One pass along a chain."""
 
-    def __init__(self, start: ChainHead) -> None:
-        self._previous = start
-        self._hashes = {start.position: start.hash}
+    def __init__(self) -> None:
+        self._previous = EMPTY
+        self._hashes = {EMPTY.position: EMPTY.hash}
         self.decisions = 0
 
     def check(self, row: DecisionRow) -> Iterator[Fault]:

@@ -49,6 +49,15 @@ def postgresql_address(_migrated_address: str) -> str:
     return _migrated_address
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def untouched_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database in which nothing was made yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    return server.address(request.getfixturevalue("postgresql_database"))
+
+
 @pytest.fixture
 def store(address: str) -> Iterator[Store]:
     """An empty store."""

@@ -31,11 +31,7 @@ class SqlEnvironmentsReader:
         self._session = session
 
     def store_incarnation(self) -> int:
-        return int(
-            self._session.connection.execute(
-                select(schema.store_meta.c.store_incarnation)
-            ).scalar_one()
-        )
+        return self._session.number(select(schema.store_meta.c.store_incarnation))
 
     def find(self, scope: Scope) -> EnvironmentRow | None:
         row = self._session.row(
@@ -67,9 +63,9 @@ class SqlEnvironments(SqlEnvironmentsReader):
         if found is not None:
             return found
         self._session.insert_new(_namespaces, {"name": scope.namespace, "salt": namespace_salt})
-        namespace_id = self._session.connection.execute(
+        namespace_id = self._session.number(
             select(_namespaces.c.id).where(_namespaces.c.name == scope.namespace)
-        ).scalar_one()
+        )
         self._session.insert_new(
             _environments,
             {
@@ -97,24 +93,21 @@ class SqlEnvironments(SqlEnvironmentsReader):
         return self.get(environment)
 
     def raise_revision(self, environment: int) -> ConfigVersion:
-        self._session.lock_environment(environment)
-        revision = self._session.connection.execute(
-            update(_environments)
-            .where(_environments.c.id == environment)
-            .values(revision=_environments.c.revision + 1)
-            .returning(_environments.c.revision)
-        ).scalar_one()
+        revision = int(self._session.lock_environment(environment)["revision"]) + 1
+        self._session.run(
+            update(_environments).where(_environments.c.id == environment).values(revision=revision)
+        )
         self._session.notices.append(Notice(Topic.CONFIG, environment))
-        return ConfigVersion(self.store_incarnation(), int(revision))
+        return ConfigVersion(self.store_incarnation(), revision)
 
     def raise_incarnation(self) -> int:
-        incarnation = self._session.connection.execute(
+        incarnation = self._session.number(
             update(schema.store_meta)
             .values(store_incarnation=schema.store_meta.c.store_incarnation + 1)
             .returning(schema.store_meta.c.store_incarnation)
-        ).scalar_one()
+        )
         self._session.notices.append(Notice(Topic.CONFIG))
-        return int(incarnation)
+        return incarnation
 
 
 class SqlPromptsReader:

@@ -69,10 +69,8 @@ class SqlOutboxReader:
         self._session = session
 
     def pending(self) -> int:
-        return int(
-            self._session.connection.execute(
-                select(func.count()).select_from(_outbox).where(_outbox.c.due_at.is_not(None))
-            ).scalar_one()
+        return self._session.number(
+            select(func.count()).select_from(_outbox).where(_outbox.c.due_at.is_not(None))
         )
 
 
@@ -80,7 +78,7 @@ class SqlOutbox(SqlOutboxReader):
     """See `Outbox`; a message that was given up has no `due_at`."""
 
     def put(self, message: NewMessage, at: datetime) -> int:
-        number = self._session.connection.execute(
+        number = self._session.number(
             insert(_outbox)
             .values(
                 environment_id=message.environment,
@@ -92,9 +90,9 @@ class SqlOutbox(SqlOutboxReader):
                 error="",
             )
             .returning(_outbox.c.id)
-        ).scalar_one()
+        )
         self._session.notices.append(Notice(Topic.OUTBOX, message.environment))
-        return int(number)
+        return number
 
     def claim(self, now: datetime, until: datetime, limit: int = 100) -> Sequence[MessageRow]:
         rows = self._session.rows(

@@ -55,12 +55,11 @@ class SqlEvidenceReader:
         return [OpenCount(row["environment_id"], row["rollout_id"], row["waiting"]) for row in rows]
 
     def last_tick(self, environment: int, rollout: int) -> int:
-        tick = self._session.connection.execute(
-            select(func.max(_sealed.c.tick)).where(
+        return self._session.number(
+            select(func.coalesce(func.max(_sealed.c.tick), 0)).where(
                 _sealed.c.environment_id == environment, _sealed.c.rollout_id == rollout
             )
-        ).scalar_one()
-        return tick or 0
+        )
 
     def sealed(self, environment: int, rollout: int, after: int = 0) -> Iterator[SealedRow]:
         while True:

@@ -35,7 +35,7 @@ class SqlLeases(SqlLeasesReader):
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         self._session.insert_new(_leases, {"name": name, "holder": "", "fence": 0, "expires_us": 0})
-        fence = self._session.connection.execute(
+        fence = self._session.number_or_none(
             update(_leases)
             .where(
                 _leases.c.name == name,
@@ -43,8 +43,8 @@ class SqlLeases(SqlLeasesReader):
             )
             .values(holder=holder, fence=_leases.c.fence + 1, expires_us=_expiry(seconds))
             .returning(_leases.c.fence)
-        ).scalar_one_or_none()
-        return None if fence is None else Lease(name, holder, int(fence))
+        )
+        return None if fence is None else Lease(name, holder, fence)
 
     def renew(self, lease: Lease, seconds: float) -> None:
         touched = self._session.run(

@@ -63,6 +63,11 @@ class Listener:
             self._alarm.close()
             self._bell.close()
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether it was closed."""
+        return self._closed.is_set()
+
     def _next(self) -> Notice:
         notice = next(iter(self._waiting))
         del self._waiting[notice]

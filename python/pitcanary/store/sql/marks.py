@@ -31,10 +31,8 @@ class SqlMarksReader:
 
     def _shard_of(self, environment: int, sidecar_id: str) -> PackedMarks:
         number = shard_number(environment, sidecar_id)
-        packed = self._session.connection.execute(
-            select(_marks.c.marks).where(_marks.c.shard == number)
-        ).scalar_one()
-        return PackedMarks.unpack(packed)
+        (row,) = self._session.rows(select(_marks.c.marks).where(_marks.c.shard == number))
+        return PackedMarks.unpack(row["marks"])
 
 
 class SqlMarks(SqlMarksReader):

@@ -7,6 +7,7 @@ Readers run at REPEATABLE READ, so that one view is consistent.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -37,6 +38,8 @@ class PostgresqlDatabase:
     def __init__(self, url: URL) -> None:
         self._engine = _engine(url)
         self._arguments = self._engine.dialect.create_connect_args(url)[1]
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -64,10 +67,18 @@ class PostgresqlDatabase:
 
     def subscribe(self) -> Listener:
         """See `Database.subscribe`."""
-        return Listener(self._connect)
+        listener = Listener(self._connect)
+        with self._lock:
+            self._listeners = [each for each in self._listeners if not each.closed]
+            self._listeners.append(listener)
+        return listener
 
     def close(self) -> None:
         """See `Database.close`."""
+        with self._lock:
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
         self._engine.dispose()
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:

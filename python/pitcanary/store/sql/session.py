@@ -16,6 +16,7 @@ from sqlalchemy.sql import Executable
 from pitcanary.errors import NotFound
 from pitcanary.store import schema
 from pitcanary.store.interface.delivery import Notice
+from pitcanary.store.sql.translate import translated
 
 Columns = Mapping[str, object]
 
@@ -34,20 +35,35 @@ class Session:
 
     def rows(self, statement: Executable) -> Sequence[RowMapping]:
         """Read all rows."""
-        return self.connection.execute(statement).mappings().all()
+        with translated():
+            return self.connection.execute(statement).mappings().all()
 
     def row(self, statement: Executable) -> RowMapping | None:
         """Read the only row, if there is one."""
-        return self.connection.execute(statement).mappings().one_or_none()
+        with translated():
+            return self.connection.execute(statement).mappings().one_or_none()
+
+    def number(self, statement: Executable) -> int:
+        """Read a number that is surely there."""
+        with translated():
+            return int(self.connection.execute(statement).scalar_one())
+
+    def number_or_none(self, statement: Executable) -> int | None:
+        """Read a number, if there is one."""
+        with translated():
+            number = self.connection.execute(statement).scalar_one_or_none()
+        return None if number is None else int(number)
 
     def run(self, statement: Executable) -> int:
         """Write; tells how many rows it touched."""
-        return self.connection.execute(statement).rowcount
+        with translated():
+            return self.connection.execute(statement).rowcount
 
     def run_many(self, statement: Executable, values: Sequence[Columns]) -> None:
         """Write the same statement for many rows; none is fine."""
         if values:
-            self.connection.execute(statement, [dict(each) for each in values])
+            with translated():
+                self.connection.execute(statement, [dict(each) for each in values])
 
     def insert_new(self, table: Table, values: Columns) -> bool:
         """Insert a row unless a key of it is taken; tells whether it was inserted.

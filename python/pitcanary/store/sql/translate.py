@@ -29,6 +29,8 @@ def translated() -> Iterator[None]:
     """Raise the package's errors for the database's; a program's mistake stays itself."""
     try:
         yield
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
     except exc.SQLAlchemyError as error:
         meant = _meaning(error)
         if meant is None:
@@ -53,7 +55,7 @@ def _database_meaning(error: exc.DBAPIError) -> PitcanaryError | ValueError | No
         return Conflict("another transaction was faster; read again and try again")
     if isinstance(error, exc.IntegrityError):
         return Conflict(f"the store refused a write: {_reason(error)}")
-    if isinstance(error, exc.DataError) or isinstance(error.orig, OverflowError):
+    if isinstance(error, exc.DataError):
         return ValueError(_reason(error))
     if _is_unavailable(error, state):
         return StoreUnavailable(f"the store cannot be used now: {_reason(error)}")

@@ -100,15 +100,15 @@ class SqlVersions(SqlVersionsReader):
         return version, True
 
     def _next_number(self, environment: int, prompt: int) -> int:
-        number = self._session.connection.execute(
+        number = self._session.number_or_none(
             update(_prompts)
             .where(_prompts.c.environment_id == environment, _prompts.c.id == prompt)
             .values(versions=_prompts.c.versions + 1)
             .returning(_prompts.c.versions)
-        ).scalar_one_or_none()
+        )
         if number is None:
             raise NotFound(f"there is no prompt with id `{prompt}`")
-        return int(number)
+        return number
 
 
 class SqlLabelsReader:
@@ -189,11 +189,11 @@ class SqlLabels(SqlLabelsReader):
         return LabelMoveRow(environment, prompt, label, from_version, version, change, decision)
 
     def _refuse_foreign(self, environment: int, prompt: int, version: int) -> None:
-        owner = self._session.connection.execute(
+        owner = self._session.number_or_none(
             select(_versions.c.prompt_id).where(
                 _versions.c.environment_id == environment, _versions.c.id == version
             )
-        ).scalar_one_or_none()
+        )
         if owner != prompt:
             raise NotFound(f"the prompt with id `{prompt}` has no version with id `{version}`")
 

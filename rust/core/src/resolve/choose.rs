@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{LocalState, unit};
 use crate::assign;
-use crate::snapshot::{Label, OnRollback, PER_REQUEST, Rollout, Version};
+use crate::snapshot::{Arm, Label, OnRollback, PER_REQUEST, Rollout, Snapshot, Version};
 use crate::token::{Flags, TokenFields};
 use crate::v1::{Exclusion, Reason, ResolvePromptRequest};
 
@@ -28,6 +28,7 @@ pub(super) mod detail {
 
 /// What a request asks for, and the circumstances.
 pub(super) struct Question<'a> {
+    pub(super) snapshot: &'a Snapshot,
     pub(super) request: &'a ResolvePromptRequest,
     pub(super) label: &'a Label,
     pub(super) local: &'a LocalState<'a>,
@@ -58,12 +59,17 @@ pub(super) struct Choice<'a> {
 
 impl<'a> Question<'a> {
     pub(super) fn choose(&self) -> Choice<'a> {
-        let Some(rollout) = self.label.rollout.as_deref() else {
-            return self.without_rollout();
-        };
-        match self.pin.filter(|pin| pin.rollout == rollout.id) {
-            Some(pin) => self.pinned(rollout, pin),
-            None => self.unpinned(rollout),
+        let pinned = self.pin.and_then(|pin| {
+            let rollout = self.snapshot.rollout(pin.rollout)?;
+            Some((rollout, pin))
+        });
+        match (self.label.rollout.as_deref(), pinned) {
+            (Some(current), Some((rollout, pin))) if rollout.id == current.id => {
+                self.pinned(rollout, pin)
+            }
+            (Some(current), _) => self.unpinned(current),
+            (None, Some((ended, pin))) => self.pinned_to_ended(ended, pin),
+            (None, None) => self.without_rollout(),
         }
     }
 
@@ -155,13 +161,34 @@ impl<'a> Question<'a> {
 
     /// A conversation of this rollout keeps its arm, unless the arm was taken back.
     fn pinned(&self, rollout: &'a Rollout, pin: TokenFields) -> Choice<'a> {
-        let kept = rollout.arm(pin.arm).filter(|arm| {
-            let finishes = rollout.on_rollback == OnRollback::FinishPinned;
-            arm.version.id == pin.version && (!arm.withdrawn || finishes)
-        });
-        if kept.is_none() {
-            return self.moved(rollout, pin);
+        match rollout.arm(pin.arm) {
+            Some(arm) if keeps(rollout, arm, arm.withdrawn, pin) => self.keep(rollout, pin),
+            _ => self.moved(rollout, pin),
         }
+    }
+
+    /// A conversation of a rollout that has ended keeps its arm too. The arm counts as
+    /// taken back when the label points at the baseline, whoever moved it there; a label
+    /// that points at no arm has nothing to do with the rollout any more.
+    fn pinned_to_ended(&self, rollout: &'a Rollout, pin: TokenFields) -> Choice<'a> {
+        let label = self.label.version.id;
+        let is_of_rollout = rollout.arms.iter().any(|arm| arm.version.id == label);
+        let taken_back = label == rollout.baseline().version.id;
+        match rollout.arm(pin.arm) {
+            Some(arm) if is_of_rollout && keeps(rollout, arm, taken_back, pin) => {
+                self.keep(rollout, pin)
+            }
+            _ => {
+                let mut choice = self.without_rollout();
+                if rollout.on_rollback == OnRollback::Immediate && taken_back {
+                    choice.detail = detail::ROLLED_BACK;
+                }
+                choice
+            }
+        }
+    }
+
+    fn keep(&self, rollout: &'a Rollout, pin: TokenFields) -> Choice<'a> {
         let mut choice = self.serve(rollout, pin.arm, Reason::Pinned, pin.segment_mask);
         choice.origin_epoch = pin.origin_epoch;
         choice.follow(pin);
@@ -230,6 +257,12 @@ impl<'a> Question<'a> {
         }
         choice
     }
+}
+
+/// Whether a pinned conversation stays on its arm.
+fn keeps(rollout: &Rollout, arm: &Arm, taken_back: bool, pin: TokenFields) -> bool {
+    let finishes = pin.arm == 0 || rollout.on_rollback == OnRollback::FinishPinned;
+    arm.version.id == pin.version && (!taken_back || finishes)
 }
 
 impl<'a> Choice<'a> {

@@ -206,6 +206,7 @@ impl<'a> Call<'a> {
         };
         let pin = self.pin(request);
         let question = Question {
+            snapshot: self.snapshot,
             request,
             label,
             local: self.local,

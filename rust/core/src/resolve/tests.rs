@@ -332,21 +332,72 @@ fn a_conversation_from_before_the_rollout_stays_on_the_baseline() {
     );
 }
 
+/// The configuration after a rollout: its label points at a version, without rollout.
+fn ended(version: u32, change: impl FnOnce(&mut v1::Rollout)) -> Snapshot {
+    let mut after = message(1);
+    after.prompts[0].labels[0].rollout = 0;
+    after.prompts[0].labels[0].version = version;
+    change(&mut after.rollouts[0]);
+    compile(&after)
+}
+
 #[test]
-fn a_conversation_that_outlives_its_rollout_is_mixed_only_if_its_version_changes() {
+fn a_conversation_outlives_its_promoted_rollout() {
     let candidate = answer(&compile(&message(SLOT_COUNT - 1)), &ask("ada"));
-    let ended = |version| {
+    let baseline = answer(&compile(&message(1)), &ask("ada"));
+    let promoted = ended(2, |_| {});
+    for (first, arm) in [(candidate, "candidate"), (baseline, "baseline")] {
+        let later = answer(&promoted, &with_pin("ada", &first));
+        assert_eq!(gist(&later), (arm, Reason::Pinned, None));
+        assert_eq!(later.served.token.rollout, 9, "its scores belong there");
+    }
+    let fresh = answer(&promoted, &ask("ada"));
+    assert_eq!(
+        (fresh.served.token.rollout, fresh.served.token.version),
+        (0, 2)
+    );
+}
+
+#[test]
+fn a_version_that_was_taken_back_is_served_to_no_pin_unless_it_may_finish() {
+    let candidate = answer(&compile(&message(SLOT_COUNT - 1)), &ask("ada"));
+    let turn = |snapshot: &Snapshot| answer(snapshot, &with_pin("ada", &candidate));
+    let moved = ("baseline", Reason::Default, Some(Exclusion::Mixed));
+    // Rolled back, or promoted and then moved back by hand.
+    for withdrawn in [true, false] {
+        let after = ended(1, |rollout| rollout.arms[1].withdrawn = withdrawn);
+        assert_eq!(gist(&turn(&after)), moved);
+        let finishing = ended(1, |rollout| {
+            rollout.arms[1].withdrawn = withdrawn;
+            rollout.on_rollback = v1::OnRollback::FinishPinned.into();
+        });
+        assert_eq!(gist(&turn(&finishing)), ("candidate", Reason::Pinned, None));
+    }
+    let immediate = ended(1, |rollout| {
+        rollout.on_rollback = v1::OnRollback::Immediate.into();
+    });
+    assert_eq!(turn(&immediate).response.detail, detail::ROLLED_BACK);
+}
+
+#[test]
+fn without_its_rollout_a_conversation_follows_the_label() {
+    let candidate = answer(&compile(&message(SLOT_COUNT - 1)), &ask("ada"));
+    let forgotten = |version| {
         let mut after = message(1);
         after.rollouts.clear();
         after.prompts[0].labels[0].rollout = 0;
         after.prompts[0].labels[0].version = version;
         answer(&compile(&after), &with_pin("ada", &candidate))
     };
-    assert_eq!(gist(&ended(2)), ("baseline", Reason::Pinned, None));
-    assert_eq!(
-        gist(&ended(1)),
-        ("baseline", Reason::Default, Some(Exclusion::Mixed))
-    );
+    assert_eq!(gist(&forgotten(2)), ("baseline", Reason::Pinned, None));
+    let moved = ("baseline", Reason::Default, Some(Exclusion::Mixed));
+    assert_eq!(gist(&forgotten(1)), moved);
+    let mut message = message(1);
+    message.versions.push(version(3, "Hey {{name}}"));
+    message.prompts[0].labels[0].rollout = 0;
+    message.prompts[0].labels[0].version = 3;
+    let elsewhere = answer(&compile(&message), &with_pin("ada", &candidate));
+    assert_eq!(gist(&elsewhere), moved, "the label has left both arms");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub use error::{SnapshotError, SnapshotErrorKind};
 pub use metric::BUILT_IN_METRICS;
 pub(crate) use metric::{Counting, Metric, Source};
 pub(crate) use price::Usage;
-pub(crate) use rollout::{OnRollback, PER_REQUEST, Rollout};
+pub(crate) use rollout::{Arm, OnRollback, PER_REQUEST, Rollout};
 pub(crate) use version::Version;
 
 /// What this build understands; a configuration that requires more is refused.

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwapOption, Guard};
 use parking_lot::Mutex;
+use pitcanary_core::snapshot::{ConfigVersion, Snapshot, SnapshotError};
 use pitcanary_core::v1;
 use prost::Message;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::files::snapshot::{SnapshotFileError, SnapshotFiles};
-use crate::serving::Serving;
 
 /// Which part of the world a sidecar serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,33 +25,6 @@ pub struct Place {
     pub namespace: String,
     /// The environment.
     pub environment: String,
-}
-
-/// Orders configurations: first the incarnation of the store, then the revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Version {
-    /// Raised when a store is restored from a backup.
-    pub store_incarnation: u64,
-    /// Raised with every change.
-    pub revision: u64,
-}
-
-impl From<v1::ConfigVersion> for Version {
-    fn from(version: v1::ConfigVersion) -> Self {
-        Self {
-            store_incarnation: version.store_incarnation,
-            revision: version.revision,
-        }
-    }
-}
-
-impl From<Version> for v1::ConfigVersion {
-    fn from(version: Version) -> Self {
-        Self {
-            store_incarnation: version.store_incarnation,
-            revision: version.revision,
-        }
-    }
 }
 
 /// How much the configuration in force can be trusted to be current.
@@ -92,8 +65,8 @@ pub enum InstallError {
         held_incarnation: u64,
     },
     /// It cannot be served.
-    #[error("{0}")]
-    Meaning(String),
+    #[error(transparent)]
+    Meaning(#[from] SnapshotError),
     /// It cannot be stored.
     #[error(transparent)]
     File(#[from] SnapshotFileError),
@@ -105,16 +78,18 @@ pub struct Configuration {
     place: Place,
     files: SnapshotFiles,
     clock: Clock,
-    serving: ArcSwapOption<Serving>,
+    serving: ArcSwapOption<Snapshot>,
     confirmed_us: AtomicU64,
+    /// Signs tokens where the configuration has no key.
+    local_secret: [u8; 32],
     /// What is on disk; held while a snapshot is judged and stored, never by requests.
-    stored: Mutex<Option<Version>>,
-    in_force: watch::Sender<Option<Version>>,
+    stored: Mutex<Option<ConfigVersion>>,
+    in_force: watch::Sender<Option<ConfigVersion>>,
 }
 
 impl Configuration {
-    /// Starts with nothing in force.
-    pub fn new(place: Place, files: SnapshotFiles, clock: Clock) -> Self {
+    /// Starts with nothing in force; `local_secret` is random and of this start.
+    pub fn new(place: Place, files: SnapshotFiles, clock: Clock, local_secret: [u8; 32]) -> Self {
         let confirmed_us = AtomicU64::new(clock.steady_us());
         Self {
             place,
@@ -122,6 +97,7 @@ impl Configuration {
             clock,
             serving: ArcSwapOption::empty(),
             confirmed_us,
+            local_secret,
             stored: Mutex::new(None),
             in_force: watch::Sender::new(None),
         }
@@ -131,15 +107,15 @@ impl Configuration {
     ///
     /// Its age counts from now: how long the process was down is not known on a
     /// clock that can be trusted.
-    pub fn restore(&self) -> Option<Version> {
+    pub fn restore(&self) -> Option<ConfigVersion> {
         let stored = self.files.load().into_iter();
         let snapshots = stored.filter_map(|stored| v1::Snapshot::decode(stored.content).ok());
-        let serving = snapshots
+        let snapshot = snapshots
             .filter(|snapshot| self.check_place(snapshot).is_ok())
-            .find_map(|snapshot| Serving::compile(&snapshot).ok())?;
-        let version = serving.version();
+            .find_map(|snapshot| Snapshot::compile(&snapshot, &self.local_secret).ok())?;
+        let version = snapshot.config_version();
         *self.stored.lock() = Some(version);
-        self.put_in_force(serving);
+        self.put_in_force(snapshot);
         Some(version)
     }
 
@@ -155,18 +131,18 @@ impl Configuration {
     pub fn install(&self, snapshot: &v1::Snapshot) -> Result<(), InstallError> {
         let mut stored = self.stored.lock();
         self.check_place(snapshot)?;
-        let offered = Version::from(snapshot.config_version.unwrap_or_default());
+        let offered = ConfigVersion::from(&snapshot.config_version.unwrap_or_default());
         let held = self.version();
         check_order(offered, held)?;
         let unsaved = (*stored != Some(offered)).then(|| snapshot.encode_to_vec());
-        let replacement = (held != Some(offered)).then(|| Serving::compile(snapshot));
-        let replacement = replacement.transpose().map_err(InstallError::Meaning)?;
+        let compile = || Snapshot::compile(snapshot, &self.local_secret);
+        let replacement = (held != Some(offered)).then(compile).transpose()?;
         let saved = unsaved.map_or(Ok(()), |bytes| self.files.save(&bytes));
         if saved.is_ok() {
             *stored = Some(offered);
         }
-        if let Some(serving) = replacement {
-            self.put_in_force(serving);
+        if let Some(compiled) = replacement {
+            self.put_in_force(compiled);
         }
         self.confirmed_now();
         Ok(saved?)
@@ -176,7 +152,7 @@ impl Configuration {
     ///
     /// Another version than the one in force confirms nothing: a sidecar that
     /// refuses every new configuration must not serve an old candidate for ever.
-    pub fn confirm(&self, current: Version) {
+    pub fn confirm(&self, current: ConfigVersion) {
         if self.version() == Some(current) {
             self.confirmed_now();
         }
@@ -188,34 +164,36 @@ impl Configuration {
     }
 
     /// What is in force; cheap, for every request.
-    pub fn serving(&self) -> Guard<Option<Arc<Serving>>> {
+    pub fn serving(&self) -> Guard<Option<Arc<Snapshot>>> {
         self.serving.load()
     }
 
     /// The version in force.
-    pub fn version(&self) -> Option<Version> {
-        self.serving().as_ref().map(|serving| serving.version())
+    pub fn version(&self) -> Option<ConfigVersion> {
+        self.serving()
+            .as_ref()
+            .map(|snapshot| snapshot.config_version())
     }
 
     /// How current a configuration in force is.
-    pub fn freshness(&self, serving: &Serving) -> Freshness {
+    pub fn freshness(&self, snapshot: &Snapshot) -> Freshness {
         let confirmed_us = self.confirmed_us.load(Ordering::Acquire);
         let age_ms = self.clock.steady_us().saturating_sub(confirmed_us) / 1000;
         Freshness {
             age_ms,
-            stale: age_ms > serving.stale_after_ms(),
-            unattended: age_ms > serving.max_unattended_ms(),
+            stale: is_over(age_ms, snapshot.stale_after_ms()),
+            unattended: is_over(age_ms, snapshot.max_unattended_ms()),
         }
     }
 
     /// Says whenever another version is in force.
-    pub fn changes(&self) -> watch::Receiver<Option<Version>> {
+    pub fn changes(&self) -> watch::Receiver<Option<ConfigVersion>> {
         self.in_force.subscribe()
     }
 
-    fn put_in_force(&self, serving: Serving) {
-        let version = serving.version();
-        self.serving.store(Some(Arc::new(serving)));
+    fn put_in_force(&self, snapshot: Snapshot) {
+        let version = snapshot.config_version();
+        self.serving.store(Some(Arc::new(snapshot)));
         self.in_force.send_replace(Some(version));
     }
 
@@ -239,7 +217,12 @@ impl Configuration {
     }
 }
 
-fn check_order(offered: Version, held: Option<Version>) -> Result<(), InstallError> {
+/// A limit of 0 is none.
+fn is_over(age_ms: u64, limit_ms: u32) -> bool {
+    limit_ms > 0 && age_ms > u64::from(limit_ms)
+}
+
+fn check_order(offered: ConfigVersion, held: Option<ConfigVersion>) -> Result<(), InstallError> {
     match held {
         Some(held) if offered < held => Err(InstallError::Older {
             offered: offered.revision,

@@ -5,6 +5,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::configuration::Freshness;
+use crate::service::latency::LatencyCounts;
+use crate::service::tally::ResolveCount;
+use crate::transport::counters::ConnectionCounts;
+
 /// Counts of the config stream.
 #[derive(Debug, Default)]
 pub struct LinkCounters {
@@ -81,4 +86,33 @@ impl UploadCounters {
             committed_bytes: self.committed_bytes.load(Ordering::Relaxed),
         }
     }
+}
+
+/// Everything that a sidecar counts about itself, at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SidecarCounts {
+    /// Answers by prompt, arm and reason.
+    pub resolves: Vec<ResolveCount>,
+    /// How long they took.
+    pub resolve_latency: LatencyCounts,
+    /// Resolves refused, by gRPC status.
+    pub resolves_refused: Vec<(&'static str, u64)>,
+    /// Reports by what became of them.
+    pub reports: Vec<(&'static str, u64)>,
+    /// Reports not counted, by reject code.
+    pub rejects: Vec<(&'static str, u64)>,
+    /// Revision in force; `None` before there is one.
+    pub config_revision: Option<u64>,
+    /// How current it is.
+    pub freshness: Freshness,
+    /// The config stream.
+    pub link: LinkCounts,
+    /// The upload.
+    pub upload: UploadCounts,
+    /// Frames not committed.
+    pub frames_waiting: usize,
+    /// Bytes of the frames not committed.
+    pub frame_bytes_waiting: usize,
+    /// Connections of applications.
+    pub connections: ConnectionCounts,
 }

@@ -9,13 +9,16 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pitcanary_core::assign::HASH_VERSION;
+use pitcanary_core::snapshot::CAPABILITIES;
 use pitcanary_core::v1;
 use tokio::sync::watch;
 
 use super::stream::Installer;
 use crate::configuration::{Configuration, Place};
 use crate::counters::LinkCounters;
-use crate::serving;
+
+/// Raised when an evaluator may judge the same output otherwise.
+const EVALUATOR_VERSION: u32 = 1;
 
 /// Who a sidecar is, in every message to its controller.
 #[derive(Debug, Clone)]
@@ -79,9 +82,9 @@ impl Installer for ConfigurationInstaller {
             sidecar_id,
             boot_id: Bytes::copy_from_slice(&boot_id),
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            capabilities: serving::CAPABILITIES.map(str::to_owned).to_vec(),
+            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
             hash_version: u32::from(HASH_VERSION),
-            evaluator_version: serving::EVALUATOR_VERSION,
+            evaluator_version: EVALUATOR_VERSION,
             config_version: self.serving(),
             namespace: place.namespace,
             environment: place.environment,
@@ -95,11 +98,16 @@ impl Installer for ConfigurationInstaller {
     }
 
     fn serving(&self) -> Option<v1::ConfigVersion> {
-        self.configuration.version().map(Into::into)
+        self.configuration
+            .version()
+            .map(|version| v1::ConfigVersion {
+                store_incarnation: version.store_incarnation,
+                revision: version.revision,
+            })
     }
 
     fn confirm(&self, current: &v1::ConfigVersion) {
-        self.configuration.confirm((*current).into());
+        self.configuration.confirm(current.into());
     }
 
     fn trips(&self) -> Vec<v1::BreakerTrip> {

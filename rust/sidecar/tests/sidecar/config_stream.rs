@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pitcanary_core::snapshot::ConfigVersion;
 use pitcanary_core::v1;
 use pitcanary_sidecar::clock::Clock;
-use pitcanary_sidecar::configuration::{Configuration, Place, Version};
+use pitcanary_sidecar::configuration::{Configuration, Place};
 use pitcanary_sidecar::control::endpoint::channel;
 use pitcanary_sidecar::control::installer::{ConfigurationInstaller, Identity};
 use pitcanary_sidecar::control::stream::{ConfigStream, Installer};
@@ -38,7 +39,7 @@ fn place() -> Place {
 
 fn configuration(folder: &Path, clock: &Clock) -> Configuration {
     let files = SnapshotFiles::open(folder).unwrap();
-    Configuration::new(place(), files, clock.clone())
+    Configuration::new(place(), files, clock.clone(), [7; 32])
 }
 
 fn fixture() -> Fixture {
@@ -86,7 +87,7 @@ impl Fixture {
         }
     }
 
-    fn stored(&self) -> Option<Version> {
+    fn stored(&self) -> Option<ConfigVersion> {
         configuration(self.folder.path(), &self.clock).restore()
     }
 
@@ -163,8 +164,11 @@ async fn an_acknowledged_snapshot_is_on_disk_and_in_force() {
         .streaming(fixture.controller.hears_after_hello())
         .await;
     assert_eq!(heard, ack(version(1, 7)));
-    assert_eq!(fixture.configuration.version(), Some(version(1, 7).into()));
-    assert_eq!(fixture.stored(), Some(version(1, 7).into()));
+    assert_eq!(
+        fixture.configuration.version(),
+        Some(ConfigVersion::from(&version(1, 7)))
+    );
+    assert_eq!(fixture.stored(), Some(ConfigVersion::from(&version(1, 7))));
 }
 
 #[tokio::test]
@@ -199,10 +203,28 @@ async fn a_refused_snapshot_leaves_the_last_good_one() {
             (nack.config_version, nack.serving),
             (bad.config_version, Some(good))
         );
-        assert_eq!(fixture.configuration.version(), Some(good.into()));
-        assert_eq!(fixture.stored(), Some(good.into()));
+        assert_eq!(
+            fixture.configuration.version(),
+            Some(ConfigVersion::from(&good))
+        );
+        assert_eq!(fixture.stored(), Some(ConfigVersion::from(&good)));
         assert_eq!(fixture.counters.read().refused, 1);
     }
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_served_is_refused_with_its_place() {
+    let mut fixture = fixture();
+    fixture.controller.start();
+    fixture.controller.say(Said::Snapshot(v1::Snapshot {
+        versions: vec![v1::Version::default()],
+        ..snapshot(version(1, 1))
+    }));
+    let heard = fixture
+        .streaming(fixture.controller.hears_after_hello())
+        .await;
+    assert!(matches!(heard, Heard::Nack(nack) if nack.reason.starts_with("version 0:")));
+    assert_eq!(fixture.stored(), None);
 }
 
 #[tokio::test]
@@ -236,15 +258,18 @@ async fn a_full_disk_does_not_delay_a_rollback() {
         .streaming(fixture.controller.hears_after_hello())
         .await;
     assert!(matches!(heard, Heard::Nack(nack) if nack.serving == Some(version(1, 2))));
-    assert_eq!(fixture.configuration.version(), Some(version(1, 2).into()));
-    assert_eq!(fixture.stored(), Some(version(1, 1).into()));
+    assert_eq!(
+        fixture.configuration.version(),
+        Some(ConfigVersion::from(&version(1, 2)))
+    );
+    assert_eq!(fixture.stored(), Some(ConfigVersion::from(&version(1, 1))));
 
     std::fs::remove_dir(&obstacle).unwrap();
     fixture
         .configuration
         .install(&snapshot(version(1, 2)))
         .unwrap();
-    assert_eq!(fixture.stored(), Some(version(1, 2).into()));
+    assert_eq!(fixture.stored(), Some(ConfigVersion::from(&version(1, 2))));
 }
 
 #[tokio::test]
@@ -259,7 +284,7 @@ async fn a_lost_controller_is_found_again() {
         assert!(fixture.counters.read().connected);
         fixture.controller.kill();
     }
-    assert_eq!(fixture.stored(), Some(version(1, 4).into()));
+    assert_eq!(fixture.stored(), Some(ConfigVersion::from(&version(1, 4))));
 }
 
 #[tokio::test]
@@ -335,5 +360,5 @@ fn a_damaged_newest_snapshot_gives_the_one_before() {
             .unwrap();
     }
     std::fs::write(fixture.folder.path().join("snapshot.1"), b"damaged").unwrap();
-    assert_eq!(fixture.stored(), Some(version(1, 1).into()));
+    assert_eq!(fixture.stored(), Some(ConfigVersion::from(&version(1, 1))));
 }

@@ -3,5 +3,7 @@
 
 mod config_stream;
 mod controller;
+mod running;
+mod serving;
 mod snapshot_kill;
 mod upload;

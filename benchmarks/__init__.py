@@ -1,0 +1,1 @@
+"""Figures of the running system, as lines of JSON; run them alone on the machine."""

@@ -92,6 +92,7 @@ proto-accept: node_modules/.package-lock.json ## Make today's protos the ones th
 
 .PHONY: bench
 bench: setup ## Figures as JSON lines; run it alone on the machine
+	cargo build --release -p pitcanary-load --bins --examples
 	$(BIN)/python -m benchmarks
 
 .PHONY: sim

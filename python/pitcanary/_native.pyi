@@ -366,7 +366,7 @@ class Traffic:
         cls,
         targets: Sequence[str],
         prompt: str,
-        tables: Mapping[str, Sequence[Sequence[bytes]]],
+        tables: Mapping[str, Sequence[bytes]],
         *,
         users: int,
         seed: int,

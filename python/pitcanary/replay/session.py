@@ -138,7 +138,7 @@ class Session:
         traffic = _native.Traffic(
             list(self._targets),
             str(plan.spec["prompt"]),
-            {arm: list(rows) for arm, rows in plan.tables.items()},
+            plan.tables,
             users=plan.users,
             seed=plan.seed,
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pitcanary import _native
+from pitcanary._native import render_plain
 from pitcanary.client.resolved import Message, Reason, ResolvedPrompt
 from pitcanary.model.json_types import JsonObject, JsonValue
 
@@ -57,7 +57,7 @@ class Fallback:
 def _render(content: str, variables: Mapping[str, JsonValue] | None) -> str:
     if variables is None:
         return content
-    return _native.render_plain(content, dict(variables))
+    return render_plain(content, dict(variables))
 
 
 def fallbacks_from_folder(folder: Path | str) -> dict[str, Fallback]:

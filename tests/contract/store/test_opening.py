@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import sqlite3
 import stat
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -156,3 +158,14 @@ def test_two_stores_on_one_server_are_one(postgresql_address: str) -> None:
         assert reader.environments.find(SCOPE) == made
     one.close()
     two.close()
+
+
+def test_a_transaction_has_the_writer_s_place_from_its_first_moment(tmp_path: Path) -> None:
+    """An operator's client cannot write between what a unit reads and what it writes."""
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db", timeout=0)) as outsider:
+        with store.transaction(), pytest.raises(sqlite3.OperationalError, match="locked"):
+            outsider.execute("BEGIN IMMEDIATE")
+        outsider.execute("BEGIN IMMEDIATE")
+        outsider.rollback()
+    store.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import traceback
+
 import pytest
 
 from pitcanary.errors import Conflict, StoreUnavailable
@@ -122,12 +125,15 @@ def test_a_time_without_zone_is_refused(store: Store, environment: int) -> None:
         tx.prompts.ensure(environment, "x", Change("ada", "why", NOW.replace(tzinfo=None)))
 
 
-def test_a_number_that_is_too_large_is_refused(store: Store) -> None:
+def test_a_number_that_is_too_large_is_refused_and_ends_the_unit(store: Store) -> None:
     def put() -> None:
-        with store.transaction() as tx:
+        with (
+            store.transaction() as tx,
+            pytest.raises(ValueError, match=r"(?i)out of range|too large"),
+        ):
             tx.leases.acquire("leader", "replica-1", 2**60)
 
-    with pytest.raises(ValueError, match=r"(?i)out of range|too large"):
+    with pytest.raises(RuntimeError, match="let its error end the unit"):
         put()
 
 
@@ -138,6 +144,37 @@ def test_a_reference_to_nothing_is_a_conflict(store: Store) -> None:
 
     with pytest.raises(Conflict, match=r"(?i)foreign key"):
         append()
+
+
+def test_an_error_of_the_database_cannot_be_ignored(store: Store, environment: int) -> None:
+    """PostgreSQL would undo the unit and still say that it was committed."""
+
+    def ignore() -> None:
+        with store.transaction() as tx:
+            tx.environments.raise_revision(environment)
+            with contextlib.suppress(Conflict):
+                tx.evidence.append([NewEvidence(99, 1, b"evidence")])
+            with pytest.raises(RuntimeError, match="let its error end the unit"):
+                tx.environments.get(environment)
+
+    with pytest.raises(RuntimeError, match="let its error end the unit"):
+        ignore()
+    with store.read() as reader:
+        assert reader.environments.config_version(environment).revision == 0
+
+
+def test_the_caller_s_own_errors_pass_unchanged(store: Store) -> None:
+    for error in (OverflowError("sum"), ValueError("value"), Conflict("mine"), KeyboardInterrupt()):
+        with pytest.raises(type(error)) as caught, store.transaction():
+            raise error
+        assert caught.value is error
+
+
+def test_an_error_does_not_repeat_what_was_written(store: Store) -> None:
+    words = "-".join(["what", "a", "user", "wrote"])
+    with pytest.raises(Conflict) as caught, store.transaction() as tx:
+        tx.evidence.append([NewEvidence(99, 1, words.encode())])
+    assert words not in "".join(traceback.format_exception(caught.value))
 
 
 def test_environments_are_found_by_both_names(store: Store) -> None:

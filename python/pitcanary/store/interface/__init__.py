@@ -292,6 +292,10 @@ class Store(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a unit of work: commits at the end, rolls back on any exception.
 
+        Refusals that name a reason (`NotFound`, `AlreadyExists`, most of
+        `Conflict`, `ValueError`) may be caught inside it. An error of the
+        database itself may not: the unit then ends in a `RuntimeError`.
+
         On SQLite it holds the one writer's place from its first moment; on
         PostgreSQL rows are locked as they are used, so keep it short.
         """

@@ -70,6 +70,7 @@ class SqlStore:
             with self._database.writing() as connection:
                 session = Session(connection)
                 yield SqlTransaction(session)
+                session.require_sound()
                 notices = tuple(dict.fromkeys(session.notices))
                 self._database.before_commit(connection, notices)
             self._database.after_commit(notices)

@@ -29,8 +29,6 @@ def translated() -> Iterator[None]:
     """Raise the package's errors for the database's; a program's mistake stays itself."""
     try:
         yield
-    except OverflowError as error:
-        raise ValueError(str(error)) from error
     except exc.SQLAlchemyError as error:
         meant = _meaning(error)
         if meant is None:

@@ -9,6 +9,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err asks for"
+)]
 fn refused(error: core::KernelError) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
@@ -139,6 +143,27 @@ impl Fold {
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    #[getter]
+    fn contrast(
+        &self,
+    ) -> (
+        &'static str,
+        &'static str,
+        f64,
+        f64,
+        Option<f64>,
+        Option<f64>,
+    ) {
+        let (family, harm, margin, floor, worst) = self.0.contrast().parts();
+        let family = if family == core::Family::Rate {
+            "rate"
+        } else {
+            "mean"
+        };
+        let harm = if harm == core::Harm::Up { "up" } else { "down" };
+        (family, harm, margin.ratio, margin.difference, floor, worst)
     }
 
     fn copy(&self) -> Self {
@@ -307,6 +332,24 @@ pub(crate) fn student_t_ln_cdf(x: f64, degrees: f64) -> f64 {
 
 /// The bucket of a histogram that holds a quantile, or `None` if it is empty.
 #[pyfunction]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a list of Python arrives as a vector"
+)]
 pub(crate) fn quantile_bucket(counts: Vec<u64>, offset: i32, quantile: f64) -> Option<i32> {
     core::quantile_bucket(&counts, offset, quantile)
+}
+
+/// Log e-value against the expected split of units, or `None` for shares that cannot be.
+#[pyfunction]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a list of Python arrives as a vector"
+)]
+pub(crate) fn log_sample_ratio(
+    counts: Vec<u64>,
+    shares: Vec<f64>,
+    concentration: f64,
+) -> Option<f64> {
+    core::log_sample_ratio(&counts, &shares, concentration)
 }

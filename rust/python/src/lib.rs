@@ -31,8 +31,8 @@ mod _native {
 
     #[pymodule_export]
     use super::kernel::{
-        ArmCell, Evidence, Fold, event_mixture, fold_paths, interval_radius, quantile_bucket,
-        student_t_ln_cdf, t_mixture,
+        ArmCell, Evidence, Fold, event_mixture, fold_paths, interval_radius, log_sample_ratio,
+        quantile_bucket, student_t_ln_cdf, t_mixture,
     };
 
     #[pymodule_export]

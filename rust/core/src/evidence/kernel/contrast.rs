@@ -122,6 +122,11 @@ impl Contrast {
         Ok(self)
     }
 
+    /// The family, the harm, the margin, the floor and the worst value.
+    pub fn parts(&self) -> (Family, Harm, Margin, Option<f64>, Option<f64>) {
+        (self.family, self.harm, self.margin, self.floor, self.worst)
+    }
+
     /// Whether this is the plain difference that an interval reports.
     pub(super) fn is_difference(&self) -> bool {
         self.margin == Margin::NONE && self.floor.is_none()

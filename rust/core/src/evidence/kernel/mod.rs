@@ -17,6 +17,7 @@ mod exceedance;
 mod fold;
 mod interval;
 mod reading;
+mod sample_ratio;
 pub mod special;
 mod stratum;
 
@@ -27,3 +28,4 @@ pub use exceedance::{bucket_ratio, exceedance_cell, quantile_bucket};
 pub use fold::Fold;
 pub use interval::{Interval, radius};
 pub use reading::{CANDIDATE_MINIMUM, Evidence};
+pub use sample_ratio::log_sample_ratio;

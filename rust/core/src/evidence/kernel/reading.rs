@@ -17,6 +17,8 @@ use super::special::log_mean_exp;
 pub const CANDIDATE_MINIMUM: u64 = 30;
 /// Differences below this part of what is subtracted are rounding, not effects.
 const ROUNDING: f64 = 1.0 / (1_u64 << 30) as f64;
+/// Worst values that could have been missed with 95 % certainty: `ln 20` of them, about.
+const UNSEEN_WORST: f64 = 3.0;
 const SLICE_COUNT: f64 = SLICES as f64;
 /// Degrees of freedom of a variance estimated from the slices.
 const DEGREES: f64 = SLICE_COUNT - 1.0;
@@ -157,7 +159,7 @@ impl Fold {
         squares
     }
 
-    /// Variance that one candidate observation at the worst value would add.
+    /// Variance that the worst values not seen yet could add (the rule of three).
     fn unseen_harm(&self) -> f64 {
         let Some(worst) = self.contrast.worst else {
             return 0.0;
@@ -167,7 +169,8 @@ impl Fold {
         }
         let (_, candidate) = self.values();
         let distance = worst - candidate;
-        self.sums.candidate_share * (distance * distance / self.candidate_n as f64)
+        let unseen = UNSEEN_WORST / self.candidate_n as f64;
+        self.sums.candidate_share * unseen * distance * distance
     }
 
     /// Rao and Scott's tempering of both directions.

@@ -27,6 +27,7 @@ __all__ = [
     "event_mixture",
     "fold_paths",
     "interval_radius",
+    "log_sample_ratio",
     "merge_bundles",
     "merge_evidence",
     "quantile_bucket",
@@ -284,6 +285,9 @@ class Fold:
         """Reads what `to_bytes` wrote; ValueError for anything else."""
     def to_bytes(self) -> bytes:
         """The whole state, bit for bit, with version and checksum."""
+    @property
+    def contrast(self) -> tuple[str, str, float, float, float | None, float | None]:
+        """Family, harm, ratio, difference, floor and worst value."""
     def copy(self) -> Fold: ...
     def absorb(self, baseline: ArmCell, candidate: ArmCell) -> None:
         """Folds one sealed stratum; ValueError for cells that cannot be, changing nothing."""
@@ -322,6 +326,11 @@ def student_t_ln_cdf(x: float, degrees: float) -> float:
 
 def quantile_bucket(counts: Sequence[int], offset: int, quantile: float) -> int | None:
     """The bucket of a histogram that holds a quantile; none when it is empty."""
+
+def log_sample_ratio(
+    counts: Sequence[int], shares: Sequence[float], concentration: float
+) -> float | None:
+    """Log e-value against the expected split; none for shares that cannot be."""
 
 # Evidence
 

@@ -1,0 +1,1 @@
+"""What comparable systems compute, for comparisons and as checks of our own formulas."""

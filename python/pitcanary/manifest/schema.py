@@ -19,6 +19,9 @@ from pitcanary.manifest.document import Document, Path, field_name
 from pitcanary.model.json_types import JsonValue
 
 KINDS = ("rollout", "prompt")
+"""Manifests that are applied."""
+
+SCHEMAS = (*KINDS, "prices")
 
 _TYPES = {
     "object": "a set of fields",
@@ -78,13 +81,13 @@ def _refuse(uri: str) -> jsonschema_rs.JSONType:
     raise ValueError(f"`{uri}` is another document, which is never fetched")
 
 
-@lru_cache(maxsize=len(KINDS))
+@lru_cache(maxsize=len(SCHEMAS))
 def _schema(kind: str) -> dict[str, JsonValue]:
     schema: dict[str, JsonValue] = orjson.loads(schema_text(kind))
     return schema
 
 
-@lru_cache(maxsize=len(KINDS))
+@lru_cache(maxsize=len(SCHEMAS))
 def _validator(kind: str) -> jsonschema_rs.Validator:
     return compile_schema(_schema(kind))
 

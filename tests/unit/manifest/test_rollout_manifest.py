@@ -259,7 +259,7 @@ def test_a_file_with_something_else_is_not_a_rollout() -> None:
         rollout_from_plain({"kind": "prompt", "name": "p", "text": "x"})
 
 
-@pytest.mark.parametrize("kind", ["rollout", "prompt"])
+@pytest.mark.parametrize("kind", ["rollout", "prompt", "prices"])
 def test_the_published_schema_is_the_one_in_use(kind: str) -> None:
     assert (SCHEMAS / f"{kind}.json").read_bytes() == schema_text(kind)
 

@@ -16,7 +16,7 @@ pub const SLOT_COUNT: u32 = 1_000_000;
 pub const SLICE_COUNT: u8 = 64;
 
 /// Inputs up to this many bytes are hashed from the stack in one pass.
-const STACK_BYTES: usize = 256;
+const STACK_BYTES: usize = 160;
 
 /// A unit's place on the ring of [`SLOT_COUNT`] slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

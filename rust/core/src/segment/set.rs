@@ -5,6 +5,9 @@ use std::cmp::Ordering;
 use super::condition::Literal;
 use super::matcher::Value;
 
+/// Up to this many texts a scan, which mostly compares lengths, beats a search.
+const SCANNED: usize = 8;
+
 /// Values of one condition by type.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Set {
@@ -36,6 +39,9 @@ impl Set {
 
     pub(super) fn contains(&self, value: Value<'_>) -> bool {
         match value {
+            Value::Text(text) if self.texts.len() <= SCANNED => {
+                self.texts.iter().any(|known| **known == *text)
+            }
             Value::Text(text) => self
                 .texts
                 .binary_search_by(|known| by_length(known, text))

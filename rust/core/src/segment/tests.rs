@@ -139,6 +139,19 @@ fn conditions_that_do_not_hold() {
 }
 
 #[test]
+fn large_sets_hold_their_members_only() {
+    let members =
+        (0..500_usize).map(|number| text(&("x".repeat(number % 7) + &number.to_string())));
+    let matcher = compile(&one_of("id", members)).unwrap();
+    for number in 0..500_usize {
+        let member = "x".repeat(number % 7) + &number.to_string();
+        let other = "y".repeat(number % 7 + 1) + &number.to_string();
+        assert!(matcher.matches([("id", Value::Text(&member))].as_slice()));
+        assert!(!matcher.matches([("id", Value::Text(&other))].as_slice()));
+    }
+}
+
+#[test]
 fn zero_has_no_sign() {
     let attributes = [("x", Value::Number(-0.0))];
     for condition in [

@@ -26,7 +26,7 @@ const MAX_PATTERN_BYTES: usize = 256 * 1024;
 /// The most work of one check: schema paths times output bytes.
 ///
 /// Every two bytes can hold one value, and a value meets each path at most once.
-const MAX_WORK: usize = 32 * 1024 * 1024;
+const MAX_WORK: usize = 16 * 1024 * 1024;
 
 /// The most work for which the kind of an invalid output is looked up; finding it costs
 /// hundreds of times more than finding out that there is one.

@@ -1,6 +1,7 @@
 //! The publish policy and the engine judge as the shared vectors say.
 //!
 //! Python reads the same file with its own build of the engine.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pitcanary_core::evaluate::schema::{OutputSchema, SchemaError, SchemaVerdict};
 use serde::Deserialize;

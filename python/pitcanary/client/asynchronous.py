@@ -20,12 +20,12 @@ import grpc.aio
 from pitcanary.client.call import Call
 from pitcanary.client.failure import failure_of
 from pitcanary.client.fallback import Fallback
+from pitcanary.client.per_process import PerProcess
 from pitcanary.client.reports import PendingReports, ReportCounts
 from pitcanary.client.requests import AttributeValue, ResolveArguments
 from pitcanary.client.resolved import ResolvedPrompt, resolved_from_response
-from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings
+from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings, score_refused
 from pitcanary.client.transport import CHANNEL_OPTIONS
-from pitcanary.errors import ReportRefused
 from pitcanary.model.json_types import JsonValue
 from pitcanary.v1 import sidecar_pb2 as pb
 from pitcanary.v1 import sidecar_pb2_grpc as stubs
@@ -34,8 +34,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class AsyncConnection:
+    """A channel to the sidecar and the calls on it, bound to the running event loop."""
+
+    __slots__ = ("calls", "channel")
+
+    def __init__(self, target: str) -> None:
+        self.channel = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+        # One generated class serves both; only its type knows which channel it has.
+        self.calls = cast("stubs.SidecarServiceAsyncStub", stubs.SidecarServiceStub(self.channel))
+
+
 class AsyncClient:
-    """Talks to the sidecar from one event loop.
+    """Talks to the sidecar from one event loop: the one it is first used in.
 
     Args:
         target: `unix:/path/to.sock` or `host:port` of the sidecar.
@@ -59,11 +70,9 @@ class AsyncClient:
         self._settings = Settings(
             fallbacks or {}, resolve_deadline, report_deadline, max_pending_reports, clock
         )
-        self._channel = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
-        # One generated class serves both; only its type knows which channel it has.
-        self._stub = cast("stubs.SidecarServiceAsyncStub", stubs.SidecarServiceStub(self._channel))
+        self._connections = PerProcess(lambda: AsyncConnection(target))
         self._pending = PendingReports(max_pending_reports)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -109,7 +118,7 @@ class AsyncClient:
     async def ask(self, arguments: ResolveArguments) -> ResolvedPrompt:
         """The same as `resolve`, for arguments that were put together before."""
         try:
-            response = await self._stub.ResolvePrompt(
+            response = await self._connections.get().calls.ResolvePrompt(
                 arguments.message(), timeout=self._settings.resolve_deadline
             )
         except grpc.RpcError as error:
@@ -126,7 +135,7 @@ class AsyncClient:
         """
         batch = pb.ResolvePromptsRequest(requests=[each.message() for each in requests])
         try:
-            response = await self._stub.ResolvePrompts(
+            response = await self._connections.get().calls.ResolvePrompts(
                 batch, timeout=self._settings.resolve_deadline
             )
         except grpc.RpcError as error:
@@ -174,6 +183,9 @@ class AsyncClient:
         Args:
             prompt: Name of the prompt.
             unit: Gives the sticky id from the function's own arguments.
+
+        Raises:
+            TypeError: The function is an asynchronous generator.
         """
 
         def decorate(
@@ -203,17 +215,19 @@ class AsyncClient:
             return
         task = asyncio.get_running_loop().create_task(self._send(report))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._sent)
 
-    async def _send(self, report: pb.ReportOutcomeRequest) -> None:
-        accepted = False
+    async def _send(self, report: pb.ReportOutcomeRequest) -> bool:
+        calls = self._connections.get().calls
         try:
-            await self._stub.ReportOutcome(report, timeout=self._settings.report_deadline)
-            accepted = True
-        except grpc.RpcError:
-            accepted = False  # counted; an application must not fail for its telemetry
-        finally:
-            self._pending.end(accepted)
+            await calls.ReportOutcome(report, timeout=self._settings.report_deadline)
+        except (grpc.RpcError, grpc.aio.UsageError):
+            return False  # counted; an application must not fail for its telemetry
+        return True
+
+    def _sent(self, task: asyncio.Task[bool]) -> None:
+        self._tasks.discard(task)
+        self._pending.end(accepted=not task.cancelled() and task.result())
 
     async def score(self, token: bytes, metric: str, value: float, *, scorer: str = "") -> bool:
         """Adds a judge's or a person's score to an answer, also days later.
@@ -223,12 +237,14 @@ class AsyncClient:
 
         Raises:
             ReportRefused: The token or the value is not accepted; the message says why.
+            SidecarUnavailable: No answer in time; the same score may be sent again.
         """
         request = pb.ReportScoreRequest(token=token, metric=metric, value=value, scorer=scorer)
+        calls = self._connections.get().calls
         try:
-            response = await self._stub.ReportScore(request, timeout=self._settings.report_deadline)
+            response = await calls.ReportScore(request, timeout=self._settings.report_deadline)
         except grpc.RpcError as error:
-            raise ReportRefused(str(failure_of(error))) from error
+            raise score_refused(failure_of(error)) from error
         return not response.duplicate
 
     @property
@@ -243,6 +259,11 @@ class AsyncClient:
         return self._pending.counts.pending == 0
 
     async def close(self) -> None:
-        """Waits briefly for the reports under way and closes the channel."""
+        """Waits briefly for the reports under way and closes the channel.
+
+        The client may be used again, also in another event loop.
+        """
         await self.flush(self._settings.report_deadline)
-        await self._channel.close()
+        connection = self._connections.take()
+        if connection is not None:
+            await connection.channel.close()

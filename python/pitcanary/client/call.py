@@ -6,14 +6,14 @@ outcome. The clock is an argument. Sending the report is the client's business.
 
 Defined endings:
 
-- leaving the block normally is `OK`;
-- `asyncio.CancelledError`, `GeneratorExit` and `KeyboardInterrupt` are
-  `CANCELLED`, which is neither success nor error;
-- `TimeoutError` is `TIMEOUT`; an exception with a `status_code` of 429 is
-  `RATE_LIMIT`, of 500 and above `PROVIDER`; every other one is `APP`;
-- a retried call reports once: latency from the first try, `attempt` counts;
-- a stream that breaks is an error of its class with the tokens seen so far; a
-  stream the caller stopped reading is `CANCELLED`.
+- leaving the block normally is `OK`, leaving it by an exception an error of the
+  exception's class (see `classify`), and what `fail` was told wins over both;
+- a cancelled task, a closed generator and the end of the process are `CANCELLED`,
+  which is neither success nor error;
+- a retried call reports once: latency from the first try, `attempt` counts, and how
+  the earlier tries ended is forgotten;
+- a stream that breaks is an error of its class, also when the block survives it; a
+  stream the caller stopped reading is `CANCELLED`; both with the tokens seen so far.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from pitcanary.v1 import sidecar_pb2 as pb
 Chunk = TypeVar("Chunk")
 Seconds = float
 
+_READ_BYTES = 256 * 1024  # of an output, by the sidecar's evaluators
+_SENT_BYTES = _READ_BYTES + 8  # cutting a character in two drops up to three bytes
+
 
 class ErrorClass(Enum):
     """What failed."""
@@ -41,18 +44,37 @@ class ErrorClass(Enum):
     TIMEOUT = pb.ERROR_CLASS_TIMEOUT
 
 
+_GIVEN_UP = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+
+
 def classify(error: BaseException) -> ErrorClass:
-    """The class of an exception, as the module's docstring lists them."""
-    if isinstance(error, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt):
+    """The class of an exception.
+
+    HTTP libraries share no base class, so they are known by their habits: a class
+    with `Timeout` in its name is `TIMEOUT`; a status of 429 is `RATE_LIMIT` and of 500
+    or more `PROVIDER`, be it the exception's own or its response's. `ConnectionError`
+    is `PROVIDER`, everything else `APP`.
+    """
+    if isinstance(error, _GIVEN_UP):
         return ErrorClass.CANCELLED
-    if isinstance(error, TimeoutError):
+    if any("Timeout" in kind.__name__ for kind in type(error).__mro__):
         return ErrorClass.TIMEOUT
-    status = getattr(error, "status_code", None)
+    status = _http_status(error)
     if status == 429:
         return ErrorClass.RATE_LIMIT
-    if isinstance(status, int) and status >= 500:
+    if status >= 500 or isinstance(error, ConnectionError):
         return ErrorClass.PROVIDER
     return ErrorClass.APP
+
+
+def _http_status(error: BaseException) -> int:
+    """The HTTP status of an exception; 0 when it has none."""
+    for holder in (error, getattr(error, "response", None)):
+        for name in ("status_code", "status", "code"):
+            status = getattr(holder, name, None)
+            if isinstance(status, int):
+                return status
+    return 0
 
 
 class Call:
@@ -62,13 +84,14 @@ class Call:
     wins, but scores of different names add up.
     """
 
-    __slots__ = ("_clock", "_first_token_at", "_report", "_started_at", "prompt")
+    __slots__ = ("_clock", "_first_token_at", "_report", "_started_at", "_stream_left", "prompt")
 
     def __init__(self, prompt: ResolvedPrompt, clock: Callable[[], Seconds]) -> None:
         self.prompt = prompt
         self._clock = clock
         self._started_at = clock()
         self._first_token_at: Seconds | None = None
+        self._stream_left: ErrorClass | None = None
         self._report = pb.ReportOutcomeRequest(token=prompt.token, attempt=1)
 
     @property
@@ -96,11 +119,15 @@ class Call:
         if cached_input is not None:
             self._report.cached_input_tokens = cached_input
 
-    def output(self, text: str, *, context: str | None = None) -> None:
-        """The answer, for the evaluators; it goes no further than the sidecar."""
-        self._report.output = text
+    def output(self, text: str | None, *, context: str | None = None) -> None:
+        """The answer, for the evaluators; it goes no further than the sidecar.
+
+        `None`, as models answer that only call tools, says nothing.
+        """
+        if text is not None:
+            self._report.output = _readable(text)
         if context is not None:
-            self._report.context = context
+            self._report.context = _readable(context)
 
     def cost(self, amount: float, currency: str = "USD") -> None:
         """The price of the call; without it the sidecar computes one from tokens."""
@@ -122,9 +149,12 @@ class Call:
             self.score(metric, value)
 
     def retry(self) -> None:
-        """Another try begins: latency goes on counting, the first token starts anew."""
+        """Another try begins: latency goes on counting, the rest of the ending starts anew."""
         self._report.attempt += 1
+        self._report.ClearField("status")
+        self._report.ClearField("error_class")
         self._first_token_at = None
+        self._stream_left = None
 
     def first_token(self) -> None:
         """The first token arrived; later calls change nothing."""
@@ -137,16 +167,28 @@ class Call:
         self._report.error_class = error_class.value
 
     def stream(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Passes a streamed answer through and notes its first chunk."""
-        for chunk in chunks:
-            self.first_token()
-            yield chunk
+        """Passes a streamed answer through and notes its first chunk and its end."""
+        self._stream_left = ErrorClass.CANCELLED
+        try:
+            for chunk in chunks:
+                self.first_token()
+                yield chunk
+        except BaseException as error:
+            self._stream_left = classify(error)
+            raise
+        self._stream_left = None
 
     async def astream(self, chunks: AsyncIterable[Chunk]) -> AsyncIterator[Chunk]:
         """The same for an asynchronous stream."""
-        async for chunk in chunks:
-            self.first_token()
-            yield chunk
+        self._stream_left = ErrorClass.CANCELLED
+        try:
+            async for chunk in chunks:
+                self.first_token()
+                yield chunk
+        except BaseException as error:
+            self._stream_left = classify(error)
+            raise
+        self._stream_left = None
 
     def finish(self, error: BaseException | None) -> pb.ReportOutcomeRequest:
         """Ends the call and gives its report.
@@ -160,11 +202,25 @@ class Call:
             self._report.time_to_first_token_us = _microseconds(
                 self._first_token_at - self._started_at
             )
-        if error is not None:
-            self.fail(classify(error))
-        elif self._report.status == pb.OUTCOME_STATUS_UNSPECIFIED:
-            self._report.status = pb.OUTCOME_STATUS_OK
+        if self._report.status == pb.OUTCOME_STATUS_UNSPECIFIED:
+            self._end(self._stream_left if error is None else classify(error))
         return self._report
+
+    def _end(self, error_class: ErrorClass | None) -> None:
+        if error_class is None:
+            self._report.status = pb.OUTCOME_STATUS_OK
+        else:
+            self.fail(error_class)
+
+
+def _readable(text: str) -> str:
+    """The part of a text that the sidecar reads, without what UTF-8 cannot carry.
+
+    A longer text stays longer than the evaluators' limit: they must not take a
+    beginning for the whole.
+    """
+    encoded = text[:_SENT_BYTES].encode("utf-8", "replace")[:_SENT_BYTES]
+    return encoded.decode("utf-8", "ignore")
 
 
 def _microseconds(seconds: Seconds) -> int:

@@ -7,12 +7,13 @@ the same Rust code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pitcanary._native import render_plain
+from pitcanary._native import Template, render_plain
 from pitcanary.client.resolved import Message, Reason, ResolvedPrompt
+from pitcanary.errors import InvalidRequest
 from pitcanary.model.json_types import JsonObject, JsonValue
 
 SUFFIXES = (".txt", ".md", ".prompt")
@@ -22,7 +23,11 @@ SUFFIXES = (".txt", ".md", ".prompt")
 class Fallback:
     """Content to use when the sidecar cannot be reached.
 
-    Give either `text` or `messages`.
+    Give either `text` or `messages`. Content that the plain syntax cannot read is
+    refused here, at the start of the application and not during an outage.
+
+    Raises:
+        ValueError: Neither or both are given, or the content is malformed.
     """
 
     text: str | None = None
@@ -32,6 +37,8 @@ class Fallback:
     def __post_init__(self) -> None:
         if (self.text is None) == (not self.messages):
             raise ValueError("A fallback needs `text` or `messages`, and not both.")
+        for content in [self.text or "", *(each.content for each in self.messages)]:
+            Template(content)
 
     def resolve(
         self, prompt: str, variables: Mapping[str, JsonValue] | None, detail: str
@@ -39,7 +46,7 @@ class Fallback:
         """Makes the fallback look like any resolved prompt, with an empty token.
 
         Raises:
-            ValueError: A variable that the content names is missing.
+            InvalidRequest: A variable that the content names is missing, or is not JSON.
         """
         return ResolvedPrompt(
             name=prompt,
@@ -57,15 +64,27 @@ class Fallback:
 def _render(content: str, variables: Mapping[str, JsonValue] | None) -> str:
     if variables is None:
         return content
-    return render_plain(content, dict(variables))
+    try:
+        return render_plain(content, dict(variables))
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"The fallback cannot be rendered: {error}") from error
 
 
 def fallbacks_from_folder(folder: Path | str) -> dict[str, Fallback]:
-    """Reads one text fallback per `.txt`, `.md` or `.prompt` file, named by its stem."""
-    return dict(_read(Path(folder)))
+    """Reads one text fallback per `.txt`, `.md` or `.prompt` file, named by its stem.
 
-
-def _read(folder: Path) -> Iterator[tuple[str, Fallback]]:
-    for path in sorted(folder.iterdir()):
-        if path.suffix in SUFFIXES:
-            yield path.stem, Fallback(text=path.read_text(encoding="utf-8"))
+    Raises:
+        ValueError: A file is malformed, or two files are for one prompt.
+        OSError: The folder or a file cannot be read.
+    """
+    fallbacks: dict[str, Fallback] = {}
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix not in SUFFIXES:
+            continue
+        if path.stem in fallbacks:
+            raise ValueError(f"`{path}` is a second file for the prompt `{path.stem}`: keep one.")
+        try:
+            fallbacks[path.stem] = Fallback(text=path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"`{path}` is no fallback: {error}") from error
+    return fallbacks

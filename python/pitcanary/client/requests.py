@@ -9,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from google.protobuf.struct_pb2 import Struct
+
+from pitcanary.errors import InvalidRequest
 from pitcanary.model.json_types import JsonValue
 from pitcanary.v1 import sidecar_pb2 as pb
 
 AttributeValue = str | float | int | bool
+
+MAX_EXACT_INTEGER = 2**53
+"""Above it, the numbers of a `google.protobuf.Struct` skip integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,8 @@ class ResolveArguments:
         prompt: Name of the prompt.
         unit: The sticky id; empty: assigned per request.
         attributes: What segments test.
-        variables: Present: the sidecar renders the content with them.
+        variables: Present: the sidecar renders the content with them. A whole number
+            beyond 2^53 travels as text, which renders the same.
         pin: Token of the conversation's previous turn.
         label: Whose traffic this is; empty: `production`.
         unit_kind: Kind of the unit; empty: the rollout's.
@@ -42,7 +49,24 @@ class ResolveArguments:
     score_requested: bool = False
 
     def message(self) -> pb.ResolvePromptRequest:
-        """The wire form."""
+        """The wire form.
+
+        Raises:
+            InvalidRequest: A value cannot be sent; it is named, never quoted.
+        """
+        try:
+            request = self._named()
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(
+                "A name, unit, pin or attribute has the wrong type or is no valid Unicode."
+            ) from error
+        if self.variables is not None:
+            request.variables.SetInParent()
+            for name, value in self.variables.items():
+                _set_variable(request.variables, name, value)
+        return request
+
+    def _named(self) -> pb.ResolvePromptRequest:
         request = pb.ResolvePromptRequest(
             prompt=self.prompt,
             unit=self.unit,
@@ -54,9 +78,6 @@ class ResolveArguments:
         )
         for name, value in self.attributes.items():
             _set_attribute(request.attributes[name], value)
-        if self.variables is not None:
-            request.variables.SetInParent()
-            request.variables.update(dict(self.variables))
         return request
 
 
@@ -67,3 +88,23 @@ def _set_attribute(target: pb.AttributeValue, value: AttributeValue) -> None:
         target.text = value
     else:
         target.number = value
+
+
+def _set_variable(target: Struct, name: str, value: JsonValue) -> None:
+    try:
+        target.update({name: _exact(value)})
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(
+            f"Variable `{name}` is not JSON: use None, bool, int, float, str, list or dict."
+        ) from error
+
+
+def _exact(value: JsonValue) -> JsonValue:
+    """The value with whole numbers that a double cannot hold as text."""
+    if isinstance(value, int) and abs(value) > MAX_EXACT_INTEGER:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _exact(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(item) for item in value]
+    return value

@@ -17,13 +17,28 @@ from pitcanary.client.failure import CallFailed, failure_of_number
 from pitcanary.client.fallback import Fallback
 from pitcanary.client.requests import ResolveArguments
 from pitcanary.client.resolved import ResolvedPrompt, resolved_from_response
-from pitcanary.errors import InvalidRequest, PromptNotFound, SidecarUnavailable
+from pitcanary.errors import (
+    InvalidRequest,
+    PitcanaryError,
+    PromptNotFound,
+    ReportRefused,
+    SidecarUnavailable,
+)
 from pitcanary.v1 import sidecar_pb2 as pb
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_TARGET = "unix:/run/pitcanary/sidecar.sock"
 Seconds = float
+
+_TRANSIENT = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +87,10 @@ class Settings:
         if item.WhichOneof("result") == "response":
             return resolved_from_response(item.response)
         return self.recover(arguments, failure_of_number(item.error.code, item.error.message))
+
+
+def score_refused(failure: CallFailed) -> PitcanaryError:
+    """The error for a score that was not taken, by whether repeating it can help."""
+    if failure.code in _TRANSIENT:
+        return SidecarUnavailable(f"The sidecar did not take the score ({failure}). Send it again.")
+    return ReportRefused(failure.message)

@@ -17,24 +17,25 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from pitcanary.client.call import Call
 from pitcanary.client.failure import CallFailed
 from pitcanary.client.fallback import Fallback
+from pitcanary.client.per_process import PerProcess
 from pitcanary.client.reports import PendingReports, ReportCounts
 from pitcanary.client.requests import AttributeValue, ResolveArguments
 from pitcanary.client.resolved import ResolvedPrompt, resolved_from_response
-from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings
+from pitcanary.client.settings import DEFAULT_TARGET, Seconds, Settings, score_refused
 from pitcanary.client.transport import GrpcTransport, Transport
-from pitcanary.errors import ReportRefused
 from pitcanary.model.json_types import JsonValue
 from pitcanary.v1 import sidecar_pb2 as pb
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Chunks = Generator[object, None, None]
 
 
 class Client:
@@ -67,7 +68,7 @@ class Client:
     def _open(self, transport: Transport, settings: Settings) -> None:
         self._transport = transport
         self._settings = settings
-        self._pending = PendingReports(settings.max_pending_reports)
+        self._pending = PerProcess(lambda: PendingReports(settings.max_pending_reports))
 
     def __enter__(self) -> Client:
         return self
@@ -175,17 +176,24 @@ class Client:
         Args:
             prompt: Name of the prompt.
             unit: Gives the sticky id from the function's own arguments.
+
+        Raises:
+            TypeError: The function is asynchronous; `AsyncClient` decorates those.
         """
 
         def decorate(function: Callable[Concatenate[Call, P], R]) -> Callable[P, R]:
+            if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+                raise TypeError(f"`{function.__name__}` is asynchronous: use `AsyncClient`.")
             if inspect.isgeneratorfunction(function):
 
                 @functools.wraps(function)
                 def generate(*args: P.args, **kwargs: P.kwargs) -> Iterator[object]:
-                    with self.use(prompt, unit=unit(*args, **kwargs)) as call:
-                        for chunk in cast("Iterator[object]", function(call, *args, **kwargs)):
-                            call.first_token()
-                            yield chunk
+                    with (
+                        self.use(prompt, unit=unit(*args, **kwargs)) as call,
+                        # Its `finally` may still count tokens: it ends before the report.
+                        closing(cast("Chunks", function(call, *args, **kwargs))) as chunks,
+                    ):
+                        yield from call.stream(chunks)
 
                 return cast("Callable[P, R]", generate)
 
@@ -203,9 +211,9 @@ class Client:
 
         The outcome of a fallback has no token and is not sent.
         """
-        if not report.token or not self._pending.begin():
-            return
-        self._transport.report(report, self._settings.report_deadline, self._pending.end)
+        pending = self._pending.get()
+        if report.token and pending.begin():
+            self._transport.report(report, self._settings.report_deadline, pending.end)
 
     def score(self, token: bytes, metric: str, value: float, *, scorer: str = "") -> bool:
         """Adds a judge's or a person's score to an answer, also days later.
@@ -215,21 +223,22 @@ class Client:
 
         Raises:
             ReportRefused: The token or the value is not accepted; the message says why.
+            SidecarUnavailable: No answer in time; the same score may be sent again.
         """
         request = pb.ReportScoreRequest(token=token, metric=metric, value=value, scorer=scorer)
         try:
             return not self._transport.score(request, self._settings.report_deadline).duplicate
         except CallFailed as failure:
-            raise ReportRefused(str(failure)) from failure
+            raise score_refused(failure) from failure
 
     @property
     def reports(self) -> ReportCounts:
         """What became of the reports so far."""
-        return self._pending.counts
+        return self._pending.get().counts
 
     def flush(self, timeout: Seconds = 2.0) -> bool:
         """Waits for the reports under way; `False` when some are not done in time."""
-        return self._pending.wait(timeout)
+        return self._pending.get().wait(timeout)
 
     def close(self) -> None:
         """Waits briefly for the reports under way and releases the connection."""

@@ -6,13 +6,13 @@ client has the same face without a network in `embedded`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import grpc
 
 from pitcanary.client.failure import failure_of
+from pitcanary.client.per_process import PerProcess
 from pitcanary.v1 import sidecar_pb2 as pb
 from pitcanary.v1 import sidecar_pb2_grpc as stubs
 
@@ -26,6 +26,10 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    # The sidecar is on this machine; a proxy for the internet must not get its calls.
+    ("grpc.enable_http_proxy", 0),
+    # The shared pool would hand a forked child its parent's connection.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 
@@ -59,31 +63,28 @@ class Transport(Protocol):
         ...
 
 
-class GrpcTransport:
-    """A channel to the sidecar, made anew in every process that uses it.
+class Connection:
+    """A channel to the sidecar and the calls on it."""
 
-    A channel must not cross a fork: a child would share the parent's socket.
-    """
+    __slots__ = ("calls", "channel")
 
     def __init__(self, target: str) -> None:
-        self._target = target
-        self._process_id = 0
-        self._channel: grpc.Channel | None = None
-        self._connected: stubs.SidecarServiceStub | None = None
+        self.channel = grpc.insecure_channel(target, options=CHANNEL_OPTIONS)
+        self.calls = stubs.SidecarServiceStub(self.channel)
 
-    def _stub(self) -> stubs.SidecarServiceStub:
-        if self._connected is None or self._process_id != os.getpid():
-            self._process_id = os.getpid()
-            self._channel = grpc.insecure_channel(self._target, options=CHANNEL_OPTIONS)
-            self._connected = stubs.SidecarServiceStub(self._channel)
-        return self._connected
+
+class GrpcTransport:
+    """A channel to the sidecar, opened at the first call in every process."""
+
+    def __init__(self, target: str) -> None:
+        self._connections = PerProcess(lambda: Connection(target))
 
     def resolve(
         self, request: pb.ResolvePromptRequest, timeout: Seconds
     ) -> pb.ResolvePromptResponse:
         """Resolves one prompt; raises `CallFailed`."""
         try:
-            return self._stub().ResolvePrompt(request, timeout=timeout)
+            return self._connections.get().calls.ResolvePrompt(request, timeout=timeout)
         except grpc.RpcError as error:
             raise failure_of(error) from error
 
@@ -92,7 +93,7 @@ class GrpcTransport:
     ) -> pb.ResolvePromptsResponse:
         """Resolves a batch; raises `CallFailed`."""
         try:
-            return self._stub().ResolvePrompts(request, timeout=timeout)
+            return self._connections.get().calls.ResolvePrompts(request, timeout=timeout)
         except grpc.RpcError as error:
             raise failure_of(error) from error
 
@@ -100,18 +101,24 @@ class GrpcTransport:
         self, request: pb.ReportOutcomeRequest, timeout: Seconds, done: Callable[[bool], None]
     ) -> None:
         """Sends a report without waiting; `done` is told whether it was accepted."""
-        future = self._stub().ReportOutcome.future(request, timeout=timeout)
-        future.add_done_callback(lambda ended: done(ended.exception() is None))
+        try:
+            call = self._connections.get().calls.ReportOutcome.future(request, timeout=timeout)
+        except ValueError:  # another thread closed the channel just now
+            done(False)
+            return
+        # Not its `exception()`: that raises for a call that ended with its channel.
+        status = cast("grpc.Call", call).code
+        call.add_done_callback(lambda _: done(status() is grpc.StatusCode.OK))
 
     def score(self, request: pb.ReportScoreRequest, timeout: Seconds) -> pb.ReportScoreResponse:
         """Sends a late score; raises `CallFailed`."""
         try:
-            return self._stub().ReportScore(request, timeout=timeout)
+            return self._connections.get().calls.ReportScore(request, timeout=timeout)
         except grpc.RpcError as error:
             raise failure_of(error) from error
 
     def close(self) -> None:
         """Closes the channel; the transport opens another when used again."""
-        if self._channel is not None and self._process_id == os.getpid():
-            self._channel.close()
-        self._channel = self._connected = None
+        connection = self._connections.take()
+        if connection is not None:
+            connection.channel.close()

@@ -1,0 +1,1 @@
+"""The SDK without a sidecar: what it measures, sends, refuses and falls back to."""

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from datetime import timedelta
 
 import pytest
@@ -19,10 +20,12 @@ from pitcanary.store.interface import (
     NewEvidence,
     NewMessage,
     RolloutRow,
+    Scope,
     Seal,
 )
 from tests.contract.store.samples import (
     CHANGE,
+    NAMESPACE_SALT,
     NOW,
     Sample,
     decide,
@@ -238,13 +241,38 @@ def test_a_lease_cannot_be_taken_while_its_holder_commits(
                     order.append("taken")
 
             taken = pool.submit(take_over)
-            with pytest.raises(TimeoutError):
+            with pytest.raises(NotYet):
                 taken.result(timeout=0.5)
             order.append("committed")
         taken.result(timeout=30)
     assert order == ["committed", "taken"]
     one.close()
     two.close()
+
+
+def test_units_that_block_each_other_are_told_to_try_again(postgresql_address: str) -> None:
+    """Locking against the order is a mistake, and must not hang a replica."""
+    stores = [open_store(postgresql_address) for _ in range(2)]
+    with stores[0].transaction() as tx:
+        ids = [
+            tx.environments.ensure(Scope("default", name), NAMESPACE_SALT).id
+            for name in ("production", "staging")
+        ]
+    both_locked = threading.Barrier(2)
+
+    def work(number: int, store: Store) -> object:
+        with store.transaction() as tx:
+            tx.environments.lock(ids[number])
+            both_locked.wait(timeout=30)
+            tx.environments.lock(ids[1 - number])
+        return "committed"
+
+    results = together(stores, work)
+    assert results.count("committed") == 1
+    (lost,) = (result for result in results if isinstance(result, Conflict))
+    assert "try again" in str(lost)
+    for store in stores:
+        store.close()
 
 
 def test_a_message_is_claimed_by_one_sender(replicas: list[Store], made: Sample) -> None:

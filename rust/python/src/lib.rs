@@ -10,6 +10,7 @@ mod evidence;
 mod json;
 mod kernel;
 mod schema;
+mod sidecar;
 mod sketch;
 mod template;
 mod token;
@@ -50,6 +51,8 @@ mod _native {
     #[pymodule_export]
     use super::token::Token;
 
+    #[pymodule_export]
+    use super::sidecar::{CallRefused, Sidecar};
     #[pymodule_export]
     use super::traffic::Traffic;
 }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::configuration::Configuration;
 use crate::control::installer::{ConfigurationInstaller, Identity};
 use crate::control::spool::MemorySpool;
-use crate::control::upload::{Upload, Uploader};
+use crate::control::upload::{Counts, Upload, Uploader};
 use crate::counters::{LinkCounters, UploadCounters};
 use crate::error::StartError;
 use crate::files::snapshot::SnapshotFiles;
@@ -19,9 +19,14 @@ use crate::settings::Settings;
 /// What a replay draws its random numbers from: the same in every run.
 const REPLAY_SEED: u64 = 0x7069_7463_616e_6172;
 
+/// Every shard has its own sample of units, so more of them cost memory.
+const MAX_SHARDS: usize = 8;
+
 /// Everything that a running sidecar shares between its tasks.
 #[derive(Clone)]
 pub(crate) struct Parts {
+    pub(crate) brakes: Arc<Brakes>,
+    pub(crate) recording: Arc<Recording>,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) configuration: Arc<Configuration>,
@@ -53,7 +58,8 @@ impl Parts {
         ));
         configuration.restore();
         let brakes = Arc::<Brakes>::default();
-        let recording = Arc::<Recording>::default();
+        let shards = settings.workers.next_power_of_two().min(MAX_SHARDS);
+        let recording = Arc::new(Recording::new(identity.clone(), clock.clone(), shards));
         let link_counters = Arc::<LinkCounters>::default();
         let upload_counters = Arc::<UploadCounters>::default();
         let upload = Upload::new(
@@ -61,7 +67,7 @@ impl Parts {
                 sidecar_id: identity.sidecar_id.clone(),
                 boot_id: identity.boot_id,
             },
-            recording,
+            Arc::clone(&recording) as Arc<dyn Counts>,
             Box::new(MemorySpool::new(settings.spool_bytes)),
             random.clone(),
             Arc::clone(&upload_counters),
@@ -73,11 +79,14 @@ impl Parts {
         );
         let handlers = Handlers::new(
             Arc::clone(&configuration),
-            brakes,
+            Arc::clone(&brakes),
+            Arc::clone(&recording),
             clock.clone(),
             random.clone(),
         );
         Ok(Self {
+            brakes,
+            recording,
             clock,
             random,
             configuration,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic_health::server::{HealthReporter, health_reporter};
 use tonic_reflection::server::Builder;
@@ -18,11 +19,11 @@ use crate::v1::replay_service_server::ReplayServiceServer;
 const SERVICES: [&str; 2] = ["pitcanary.v1.SidecarService", "grpc.health.v1.Health"];
 const REPLAY_SERVICE: &str = "pitcanary.v1.ReplayService";
 
-/// All services, and who tells their health.
-pub(crate) fn routes(parts: &Parts) -> (Routes, HealthReporter) {
+/// All services, and who tells their health; `ending` closes report streams.
+pub(crate) fn routes(parts: &Parts, ending: watch::Receiver<bool>) -> (Routes, HealthReporter) {
     let is_replay = parts.clock.is_replay();
-    let service = SidecarServiceServer::new(GrpcService::new(Arc::clone(&parts.handlers)))
-        .max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let service = GrpcService::new(Arc::clone(&parts.handlers), ending);
+    let service = SidecarServiceServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let (reporter, health) = health_reporter();
     let mut routes = Routes::new(service).add_service(health);
     // Cannot fail: the descriptors were made by the build. Without reflection a sidecar

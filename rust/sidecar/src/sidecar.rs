@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tonic::service::Routes;
@@ -32,6 +33,9 @@ use crate::transport::shutdown::Shutdown;
 /// Where the controller does not say how often to upload.
 const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often to upload while the last calls end.
+const FOLD_AT_THE_END: Duration = Duration::from_millis(10);
+
 /// Threads of the disk end within it; it is only ever waited for by a dying process.
 const THREADS_END: Duration = Duration::from_millis(500);
 
@@ -42,6 +46,8 @@ pub struct Sidecar {
     addresses: Vec<String>,
     connections: Arc<Counters>,
     health: HealthReporter,
+    /// Report streams read no more when it says true.
+    ending: watch::Sender<bool>,
     shutdown: Shutdown,
     server: Option<JoinHandle<Result<Drained, ListenError>>>,
     background: JoinSet<()>,
@@ -85,12 +91,14 @@ impl Sidecar {
             "" => None,
             address => Some(endpoint::channel(address)?),
         };
-        let (routes, health) = routes(&parts);
+        let ending = watch::Sender::new(false);
+        let (routes, health) = routes(&parts, ending.subscribe());
         runtime.block_on(status::tell_of(&health, &parts.configuration));
         let mut sidecar = Self {
             addresses: Vec::new(),
             connections: Arc::default(),
             health,
+            ending,
             shutdown: Shutdown::new(),
             server: None,
             background: JoinSet::new(),
@@ -156,29 +164,29 @@ impl Sidecar {
     /// Calls in flight have half of the time, the last upload has what is left.
     pub fn drain(mut self, within: Duration) -> DrainReport {
         let stopwatch = Stopwatch::start();
-        let server = self.server.take();
-        let drained = self.runtime.block_on(async {
+        let aborted_connections = self.runtime.block_on(async {
             status::end(self.health.clone()).await;
+            self.ending.send_replace(true);
             self.shutdown.drain(within / 2);
-            match server {
-                Some(server) => server.await.map_or(0, |ended| {
-                    ended.map_or(0, |drained| drained.aborted_connections)
-                }),
-                None => 0,
+            let server = self.server.take();
+            tokio::select! {
+                aborted = ended(server) => aborted,
+                () = fold_often(&self.parts) => 0,
             }
         });
         let left = within.saturating_sub(Duration::from_nanos(stopwatch.elapsed_ns()));
+        let left = if self.has_controller {
+            left
+        } else {
+            Duration::ZERO
+        };
         let upload = &self.parts.upload;
-        self.runtime.block_on(async {
-            if self.has_controller {
-                // What it could not upload in time shows in what still waits.
-                let _ = timeout(left, upload.flush()).await;
-            } else {
-                upload.fold_if_idle();
-            }
-        });
+        // What could not be uploaded in time shows in what still waits.
+        let _ = self
+            .runtime
+            .block_on(async { timeout(left, upload.flush()).await });
         let report = DrainReport {
-            aborted_connections: drained,
+            aborted_connections,
             frames_lost: upload.waiting().0,
         };
         self.background.abort_all();
@@ -197,8 +205,9 @@ impl Sidecar {
     fn run_in_background(&mut self, channel: Option<Channel>, is_replay: bool) {
         let handle = self.runtime.handle();
         let parts = &self.parts;
-        let following = status::follow(self.health.clone(), Arc::clone(&parts.configuration));
-        self.background.spawn_on(following, handle);
+        let telling = status::follow(self.health.clone(), Arc::clone(&parts.configuration));
+        self.background.spawn_on(telling, handle);
+        self.background.spawn_on(follow(parts.clone()), handle);
         if !is_replay {
             self.background
                 .spawn_on(fold_regularly(parts.clone()), handle);
@@ -227,6 +236,37 @@ fn threads(workers: usize) -> Result<Runtime, StartError> {
         .enable_all()
         .build()
         .map_err(StartError::Threads)
+}
+
+/// Waits for the server and returns how many connections it cut.
+async fn ended(server: Option<JoinHandle<Result<Drained, ListenError>>>) -> u64 {
+    match server {
+        Some(server) => match server.await {
+            Ok(Ok(drained)) => drained.aborted_connections,
+            // A server that failed cut whatever was left.
+            Ok(Err(_)) | Err(_) => 1,
+        },
+        None => 0,
+    }
+}
+
+/// Lets go of what belongs to rollouts that a new configuration has moved on from.
+async fn follow(parts: Parts) {
+    let mut changes = parts.configuration.changes();
+    while changes.changed().await.is_ok() {
+        if let Some(snapshot) = parts.configuration.serving().as_deref() {
+            parts.brakes.follow(snapshot);
+            parts.recording.follow(snapshot);
+        }
+    }
+}
+
+/// Folds without waiting for the next interval: report streams end when they are durable.
+async fn fold_often(parts: &Parts) {
+    loop {
+        parts.upload.fold_if_idle();
+        sleep(FOLD_AT_THE_END).await;
+    }
 }
 
 /// Folds at the controller's pace, from a random moment on: a fleet that starts

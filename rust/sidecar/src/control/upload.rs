@@ -32,10 +32,11 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where counts come from.
 pub trait Counts: Send + Sync + 'static {
-    /// Takes everything counted so far as the frame of that number.
+    /// Takes everything counted so far as frames, numbered from `first` on.
     ///
-    /// `None` when there is nothing to tell; the number is used again then.
-    fn fold(&self, seq: u64) -> Option<Bytes>;
+    /// None when there is nothing to tell, one as a rule, several when one would be
+    /// too large for a message.
+    fn fold(&self, first: u64) -> Vec<Bytes>;
 
     /// So much waits that it should fold although an older frame is not committed.
     fn is_full(&self) -> bool;
@@ -147,22 +148,19 @@ impl Upload {
     }
 
     fn fold(&self, ledger: &mut Ledger) {
-        let seq = ledger.last_seq + 1;
-        let Some(bytes) = self.counts.fold(seq) else {
-            return;
-        };
-        ledger.last_seq = seq;
-        self.counters.frames.fetch_add(1, Ordering::Relaxed);
-        let boot_id = self.who.boot_id;
-        let dropped = ledger.spool.push(SpooledFrame {
-            boot_id,
-            seq,
-            bytes,
-        });
-        for frame in &dropped {
-            self.count_dropped(frame);
+        for bytes in self.counts.fold(ledger.last_seq + 1) {
+            ledger.last_seq += 1;
+            self.counters.frames.fetch_add(1, Ordering::Relaxed);
+            let dropped = ledger.spool.push(SpooledFrame {
+                boot_id: self.who.boot_id,
+                seq: ledger.last_seq,
+                bytes,
+            });
+            for frame in &dropped {
+                self.count_dropped(frame);
+            }
+            self.folded.notify_one();
         }
-        self.folded.notify_one();
     }
 
     /// A frame that the controller cannot read would be sent for ever and hold up all others.

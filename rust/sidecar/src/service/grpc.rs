@@ -2,27 +2,32 @@
 //!
 //! Unpacks requests and packs answers; every decision is in `handlers`.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use pitcanary_core::resolve::{EncodedResolvePromptsResponse, EncodedResolveResponse};
 use pitcanary_core::v1;
-use tokio_stream::Stream;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::handlers::Handlers;
+use super::report_stream::ReportStream;
 use crate::v1::encoded::sidecar_service_server::SidecarService;
+
+/// Answers of a report stream that wait for the client to read them.
+const ANSWERS: usize = 16;
 
 /// The service of one sidecar.
 #[derive(Debug, Clone)]
 pub struct GrpcService {
     handlers: Arc<Handlers>,
+    ending: watch::Receiver<bool>,
 }
 
 impl GrpcService {
-    /// Offers these handlers.
-    pub const fn new(handlers: Arc<Handlers>) -> Self {
-        Self { handlers }
+    /// Offers these handlers until `ending` says that streams should close.
+    pub const fn new(handlers: Arc<Handlers>, ending: watch::Receiver<bool>) -> Self {
+        Self { handlers, ending }
     }
 }
 
@@ -46,32 +51,36 @@ impl SidecarService for GrpcService {
 
     async fn confirm_exposure(
         &self,
-        _request: Request<v1::ConfirmExposureRequest>,
+        request: Request<v1::ConfirmExposureRequest>,
     ) -> Result<Response<v1::ConfirmExposureResponse>, Status> {
-        Err(Status::unimplemented(""))
+        self.handlers.confirm(request.get_ref()).map(Response::new)
     }
 
     async fn report_outcome(
         &self,
-        _request: Request<v1::ReportOutcomeRequest>,
+        request: Request<v1::ReportOutcomeRequest>,
     ) -> Result<Response<v1::ReportOutcomeResponse>, Status> {
-        Err(Status::unimplemented(""))
+        self.handlers.report(request.get_ref()).map(Response::new)
     }
 
-    type ReportOutcomesStream =
-        Pin<Box<dyn Stream<Item = Result<v1::ReportOutcomesResponse, Status>> + Send>>;
+    type ReportOutcomesStream = ReceiverStream<Result<v1::ReportOutcomesResponse, Status>>;
 
     async fn report_outcomes(
         &self,
-        _request: Request<Streaming<v1::ReportOutcomesRequest>>,
+        request: Request<Streaming<v1::ReportOutcomesRequest>>,
     ) -> Result<Response<Self::ReportOutcomesStream>, Status> {
-        Err(Status::unimplemented(""))
+        let (answers, heard) = mpsc::channel(ANSWERS);
+        let handlers = Arc::clone(&self.handlers);
+        let ending = self.ending.clone();
+        let stream = ReportStream::new(handlers, request.into_inner(), answers, ending);
+        tokio::spawn(stream.run());
+        Ok(Response::new(ReceiverStream::new(heard)))
     }
 
     async fn report_score(
         &self,
-        _request: Request<v1::ReportScoreRequest>,
+        request: Request<v1::ReportScoreRequest>,
     ) -> Result<Response<v1::ReportScoreResponse>, Status> {
-        Err(Status::unimplemented(""))
+        self.handlers.score(request.get_ref()).map(Response::new)
     }
 }

@@ -20,6 +20,7 @@ use crate::brakes::Brakes;
 use crate::clock::{Clock, Stopwatch};
 use crate::configuration::Configuration;
 use crate::random::Random;
+use crate::recording::Recording;
 
 /// The most attributes of one request.
 const MAX_ATTRIBUTES: usize = 64;
@@ -27,25 +28,28 @@ const MAX_ATTRIBUTES: usize = 64;
 /// What all calls of a sidecar share.
 #[derive(Debug)]
 pub struct Handlers {
-    configuration: Arc<Configuration>,
+    pub(super) configuration: Arc<Configuration>,
     brakes: Arc<Brakes>,
-    clock: Clock,
+    pub(super) recording: Arc<Recording>,
+    pub(super) clock: Clock,
     random: Random,
-    tally: Tally,
+    pub(super) tally: Tally,
     latency: Latency,
 }
 
 impl Handlers {
-    /// Answers from this configuration.
+    /// Answers from this configuration and counts into this recording.
     pub fn new(
         configuration: Arc<Configuration>,
         brakes: Arc<Brakes>,
+        recording: Arc<Recording>,
         clock: Clock,
         random: Random,
     ) -> Self {
         Self {
             configuration,
             brakes,
+            recording,
             clock,
             random,
             tally: Tally::default(),
@@ -108,9 +112,12 @@ impl Handlers {
         let in_force = self.configuration.serving();
         let snapshot = in_force.as_deref().ok_or_else(not_ready)?;
         let nonce = || self.random.next_u64();
-        let (response, _served) = self.with_local_state(snapshot, |local| {
+        let (response, served) = self.with_local_state(snapshot, |local| {
             resolve_batch(snapshot, batch, self.clock.wall_s(), nonce, local)
         });
+        for served in &served {
+            self.recording.served(served);
+        }
         for (request, item) in batch.requests.iter().zip(&response.items) {
             match &item.0 {
                 Ok(answer) => self
@@ -134,6 +141,7 @@ impl Handlers {
             resolve(snapshot, request, self.clock.wall_s(), nonce, local)
         });
         let resolution = resolution.map_err(|error| status(&error))?;
+        self.recording.served(&resolution.served);
         let response = resolution.response;
         self.tally
             .resolved(&request.prompt, &response.arm, response.reason);
@@ -166,7 +174,7 @@ fn check_attributes(request: &v1::ResolvePromptRequest) -> Result<(), Status> {
     )))
 }
 
-fn not_ready() -> Status {
+pub(super) fn not_ready() -> Status {
     Status::unavailable(
         "this sidecar has no configuration yet: it has found none on its disk and no controller",
     )

@@ -5,8 +5,11 @@
 
 pub mod grpc;
 pub mod handlers;
+mod invoke;
 pub mod latency;
 pub mod replay;
+mod report_stream;
+pub mod reports;
 pub mod status;
 pub mod streams;
 pub mod tally;

@@ -5,6 +5,7 @@
 //! number it does not claim, nor claims one it does not hold.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -21,9 +22,9 @@ pub enum Durability {
 
 /// What became of one numbered report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// The next one: it was recorded.
-    Recorded,
+pub enum Arrival<T> {
+    /// The next one: it was recorded, with this result.
+    Recorded(T),
     /// Recorded before; nothing happened now.
     Repeated,
     /// Reports before it are missing; nothing happened.
@@ -54,6 +55,11 @@ struct Progress {
 }
 
 impl ClientStream {
+    /// The id that the client chose.
+    pub fn client_stream_id(&self) -> &str {
+        &self.id
+    }
+
     /// Everything up to this number is recorded, but for the rejects.
     pub fn accepted_through(&self) -> u64 {
         self.progress.lock().accepted
@@ -84,11 +90,11 @@ pub struct Mark {
     pub through: u64,
 }
 
-impl Mark {
-    /// The id that the client chose.
-    pub fn client_stream_id(&self) -> &str {
-        &self.stream.id
-    }
+/// What one fold took, and the frames that hold it together.
+#[derive(Debug)]
+struct Pending {
+    frames: RangeInclusive<u64>,
+    marks: Vec<Mark>,
 }
 
 /// All streams that the sidecar remembers.
@@ -98,8 +104,8 @@ pub struct Streams {
     gate: RwLock<()>,
     remembered: Mutex<HashMap<Box<str>, Arc<ClientStream>>>,
     capacity: usize,
-    /// Marks of the frames that are not committed, oldest first.
-    pending: Mutex<VecDeque<(u64, Vec<Mark>)>>,
+    /// Marks of the folds that are not committed, oldest first.
+    pending: Mutex<VecDeque<Pending>>,
 }
 
 impl Streams {
@@ -143,39 +149,52 @@ impl Streams {
     }
 
     /// Records a report if it is the next of its stream.
-    pub fn arrive(&self, stream: &ClientStream, seq: u64, record: impl FnOnce()) -> Arrival {
+    ///
+    /// # Errors
+    ///
+    /// Those of `record`; the report has then not arrived.
+    pub fn arrive<T, E>(
+        &self,
+        stream: &ClientStream,
+        seq: u64,
+        record: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arrival<T>, E> {
         let _gate = self.gate.read();
         let mut progress = stream.progress.lock();
         let expected = progress.accepted.saturating_add(1);
         if seq > expected {
-            return Arrival::Gap { expected };
+            return Ok(Arrival::Gap { expected });
         }
         if seq < expected {
-            return Arrival::Repeated;
+            return Ok(Arrival::Repeated);
         }
-        record();
+        let recorded = record()?;
         progress.accepted = seq;
-        Arrival::Recorded
+        Ok(Arrival::Recorded(recorded))
     }
 
     /// Takes what was recorded together with the marks that it covers.
     ///
-    /// `take` runs while no report arrives, so it should only swap. The marks count
-    /// as pending under `seq` until that frame is committed or dropped.
-    pub fn fold<T>(&self, seq: u64, take: impl FnOnce() -> T) -> (T, Vec<Mark>) {
+    /// `take` runs while no report arrives, so it should only swap. The marks wait for
+    /// [`Self::pend`], which says in which frames they travel.
+    pub fn fold<T>(&self, take: impl FnOnce() -> T) -> (T, Vec<Mark>) {
         let _gate = self.gate.write();
         let taken = take();
         let streams = self.remembered.lock();
-        let marks: Vec<Mark> = streams.values().filter_map(advance_folded).collect();
-        if !marks.is_empty() {
-            self.pending.lock().push_back((seq, marks.clone()));
-        }
+        let marks = streams.values().filter_map(advance_folded).collect();
         (taken, marks)
+    }
+
+    /// Lets marks wait for the commit of all these frames.
+    pub fn pend(&self, frames: RangeInclusive<u64>, marks: Vec<Mark>) {
+        if !marks.is_empty() {
+            self.pending.lock().push_back(Pending { frames, marks });
+        }
     }
 
     /// Makes durable what the frames up to `seq` hold.
     pub fn committed(&self, seq: u64) {
-        for mark in self.settle(|frame| frame <= seq) {
+        for mark in self.settle(|frames| *frames.end() <= seq) {
             mark.stream.advance_durable(mark.through);
         }
     }
@@ -184,7 +203,7 @@ impl Streams {
     ///
     /// They are forgotten, so that no later frame makes the hole look durable.
     pub fn dropped(&self, seq: u64) {
-        for mark in self.settle(|frame| frame == seq) {
+        for mark in self.settle(|frames| frames.contains(&seq)) {
             mark.stream.durable.send_replace(Durability::Lost);
             self.remembered.lock().remove(&mark.stream.id);
         }
@@ -200,12 +219,12 @@ impl Streams {
         self.len() == 0
     }
 
-    fn settle(&self, is_settled: impl Fn(u64) -> bool) -> Vec<Mark> {
+    fn settle(&self, is_settled: impl Fn(&RangeInclusive<u64>) -> bool) -> Vec<Mark> {
         let mut pending = self.pending.lock();
         let (settled, waiting): (VecDeque<_>, VecDeque<_>) =
-            pending.drain(..).partition(|(frame, _)| is_settled(*frame));
+            pending.drain(..).partition(|fold| is_settled(&fold.frames));
         *pending = waiting;
-        settled.into_iter().flat_map(|(_, marks)| marks).collect()
+        settled.into_iter().flat_map(|fold| fold.marks).collect()
     }
 }
 
@@ -228,121 +247,4 @@ fn advance_folded(stream: &Arc<ClientStream>) -> Option<Mark> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn durable(stream: &ClientStream) -> Durability {
-        *stream.durable.borrow()
-    }
-
-    #[test]
-    fn reports_count_once_and_in_order() {
-        let streams = Streams::new(10);
-        let stream = streams.open("a", 1).unwrap();
-        let mut recorded = Vec::new();
-        let mut arrive = |seq| streams.arrive(&stream, seq, || recorded.push(seq));
-        assert_eq!(arrive(1), Arrival::Recorded);
-        assert_eq!(arrive(1), Arrival::Repeated);
-        assert_eq!(arrive(3), Arrival::Gap { expected: 2 });
-        assert_eq!(arrive(2), Arrival::Recorded);
-        assert_eq!(recorded, [1, 2]);
-    }
-
-    #[test]
-    fn a_new_stream_goes_on_where_the_client_says() {
-        let streams = Streams::new(10);
-        let stream = streams.open("a", 41).unwrap();
-        assert_eq!(stream.accepted_through(), 40);
-        assert_eq!(durable(&stream), Durability::Through(40));
-        assert_eq!(streams.arrive(&stream, 41, || ()), Arrival::Recorded);
-        assert_eq!(streams.open("a", 1).unwrap().accepted_through(), 41);
-    }
-
-    proptest! {
-        /// Steps: 0 reports, 1 folds, 2 commits everything folded.
-        #[test]
-        fn durable_is_what_committed_frames_hold(steps in prop::collection::vec(0..3_u8, 1..60)) {
-            let streams = Streams::new(10);
-            let stream = streams.open("a", 1).unwrap();
-            let (mut open, mut folded, mut committed, mut seq) = (0, 0, 0, 0);
-            for step in steps {
-                match step {
-                    0 => {
-                        open += 1;
-                        streams.arrive(&stream, open, || ());
-                    }
-                    1 => {
-                        seq += 1;
-                        let ((), marks) = streams.fold(seq, || ());
-                        prop_assert_eq!(marks.is_empty(), open == folded);
-                        folded = open;
-                    }
-                    _ => {
-                        streams.committed(seq);
-                        committed = folded;
-                    }
-                }
-                prop_assert_eq!(durable(&stream), Durability::Through(committed));
-            }
-        }
-    }
-
-    #[test]
-    fn a_dropped_frame_never_looks_durable() {
-        let streams = Streams::new(10);
-        let hurt = streams.open("hurt", 1).unwrap();
-        let sound = streams.open("sound", 1).unwrap();
-        streams.arrive(&hurt, 1, || ());
-        streams.fold(1, || ());
-        streams.arrive(&hurt, 2, || ());
-        streams.arrive(&sound, 1, || ());
-        streams.fold(2, || ());
-        streams.dropped(1);
-        streams.committed(2);
-        assert_eq!(durable(&hurt), Durability::Lost);
-        assert_eq!(durable(&sound), Durability::Through(1));
-        assert_eq!(streams.open("hurt", 1).unwrap().accepted_through(), 0);
-    }
-
-    #[test]
-    fn only_idle_streams_make_room() {
-        let streams = Streams::new(2);
-        let held = streams.open("held", 1).unwrap();
-        let waiting = streams.open("waiting", 1).unwrap();
-        streams.arrive(&waiting, 1, || ());
-        drop(waiting);
-        assert_eq!(streams.open("new", 1).unwrap_err(), TooManyStreams(2));
-        streams.fold(1, || ());
-        streams.committed(1);
-        assert!(streams.open("new", 1).is_ok());
-        assert_eq!(streams.len(), 2);
-        drop(held);
-    }
-
-    #[test]
-    fn a_fold_takes_exactly_what_it_claims() {
-        use std::sync::atomic::{AtomicU64, Ordering};
-        let streams = Streams::new(10);
-        let stream = streams.open("a", 1).unwrap();
-        let recorded = AtomicU64::new(0);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                for seq in 1..=20_000 {
-                    streams.arrive(&stream, seq, || {
-                        recorded.fetch_add(1, Ordering::Relaxed);
-                    });
-                }
-            });
-            let mut taken = 0;
-            let mut seq = 0;
-            while taken < 20_000 {
-                seq += 1;
-                let (count, marks) = streams.fold(seq, || recorded.swap(0, Ordering::Relaxed));
-                taken += count;
-                assert!(marks.iter().all(|mark| mark.through == taken));
-            }
-        });
-    }
-}
+mod tests;

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use pitcanary_core::evidence::Bundle;
 use pitcanary_core::v1;
 use pitcanary_sidecar::v1::control_service_server::{ControlService, ControlServiceServer};
+use prost::Message;
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -71,6 +73,28 @@ impl Controller {
 
     pub(crate) fn address(&self) -> String {
         format!("unix:{}", self.socket.display())
+    }
+
+    /// Everything committed, merged as a store would.
+    pub(crate) fn evidence(&self) -> Bundle {
+        let committed = self.store.committed.lock();
+        let bundles = committed
+            .values()
+            .map(|frame| Bundle::decode_frame(frame.clone()).unwrap());
+        bundles
+            .reduce(|all, bundle| all.merge(bundle).unwrap())
+            .unwrap_or_default()
+    }
+
+    /// How far committed frames say that a client's stream is counted.
+    pub(crate) fn marks(&self, client_stream_id: &str) -> Vec<u64> {
+        let committed = self.store.committed.lock();
+        let frames = committed
+            .values()
+            .map(|frame| v1::Frame::decode(frame.clone()).unwrap());
+        let marks = frames.flat_map(|frame| frame.stream_marks);
+        let marks = marks.filter(|mark| mark.client_stream_id == client_stream_id);
+        marks.map(|mark| mark.through).collect()
     }
 
     pub(crate) fn start(&mut self) {

@@ -3,6 +3,8 @@
 
 mod config_stream;
 mod controller;
+mod report_stream;
+mod reports;
 mod running;
 mod serving;
 mod snapshot_kill;

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pitcanary_core::evidence::Bundle;
 use pitcanary_core::v1;
 use pitcanary_sidecar::configuration::Place;
 use pitcanary_sidecar::control::endpoint::channel;
 use pitcanary_sidecar::settings::Settings;
 use pitcanary_sidecar::sidecar::Sidecar;
+use pitcanary_sidecar::v1::replay_service_client::ReplayServiceClient;
 use pitcanary_sidecar::v1::sidecar_service_client::SidecarServiceClient;
 use tokio::runtime::Runtime;
 use tonic::transport::Channel;
@@ -128,6 +130,29 @@ pub(crate) fn resolve_request(unit: &str) -> v1::ResolvePromptRequest {
     }
 }
 
+pub(crate) fn outcome(token: prost::bytes::Bytes) -> v1::ReportOutcomeRequest {
+    v1::ReportOutcomeRequest {
+        token,
+        status: v1::OutcomeStatus::Ok.into(),
+        latency_us: Some(1_200),
+        ..v1::ReportOutcomeRequest::default()
+    }
+}
+
+/// Observations of one metric over all arms and epochs.
+pub(crate) fn observations(evidence: &Bundle, metric: u32) -> u64 {
+    let cells = evidence
+        .cells
+        .iter()
+        .filter(|(key, _)| key.metric == metric);
+    cells.map(|(_, cell)| cell.count()).sum()
+}
+
+/// Metrics of the rollout in [`snapshot`].
+pub(crate) const ERROR: u32 = 0;
+pub(crate) const LATENCY: u32 = 1;
+pub(crate) const HELPFULNESS: u32 = 2;
+
 /// A sidecar, its controller (not started) and a client's threads.
 pub(crate) struct Running {
     pub(crate) sidecar: Option<Sidecar>,
@@ -238,6 +263,46 @@ impl Running {
         let mut service = self.service();
         self.call(service.resolve_prompt(request))
             .map(tonic::Response::into_inner)
+    }
+
+    /// Resolves for a new unit of an arm and returns the token.
+    pub(crate) fn token(&self, arm: &str) -> prost::bytes::Bytes {
+        let mut units = 0..;
+        loop {
+            let unit = format!("unit-{}", units.next().unwrap());
+            let answer = self
+                .sidecar()
+                .handlers()
+                .resolve(&resolve_request(&unit))
+                .unwrap();
+            if &*answer.arm == arm {
+                return prost::bytes::Bytes::copy_from_slice(&answer.token);
+            }
+        }
+    }
+
+    pub(crate) fn report(
+        &self,
+        report: v1::ReportOutcomeRequest,
+    ) -> Result<v1::ReportOutcomeResponse, tonic::Status> {
+        let mut service = self.service();
+        self.call(service.report_outcome(report))
+            .map(tonic::Response::into_inner)
+    }
+
+    /// Sets the clock of a sidecar started for a replay.
+    pub(crate) fn set_clock_s(&self, seconds: i64) {
+        let mut replay = ReplayServiceClient::new(self.channel());
+        let now = Some(prost_types::Timestamp { seconds, nanos: 0 });
+        self.call(replay.set_clock(v1::SetClockRequest { now }))
+            .unwrap();
+    }
+
+    /// Ends the sidecar as a signal would and returns what the controller has then.
+    pub(crate) fn drain(&mut self) -> Bundle {
+        let report = self.sidecar.take().unwrap().drain(SOON);
+        assert!(report.is_clean(), "{report:?}");
+        self.controller.evidence()
     }
 
     pub(crate) fn health(&self) -> ServingStatus {

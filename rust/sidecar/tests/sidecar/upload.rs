@@ -25,9 +25,11 @@ struct Numbers {
 }
 
 impl Counts for Numbers {
-    fn fold(&self, _seq: u64) -> Option<Bytes> {
+    fn fold(&self, _first: u64) -> Vec<Bytes> {
         let open = std::mem::take(&mut *self.open.lock());
-        (!open.is_empty()).then(|| open.into())
+        open.chunks(FRAME_NUMBERS)
+            .map(Bytes::copy_from_slice)
+            .collect()
     }
 
     fn is_full(&self) -> bool {
@@ -51,6 +53,9 @@ struct Fixture {
     upload: Arc<Upload>,
     counters: Arc<UploadCounters>,
 }
+
+/// More numbers than this are two frames.
+const FRAME_NUMBERS: usize = 64;
 
 const BOOT: [u8; 16] = [5; 16];
 const SOON: Duration = Duration::from_secs(20);
@@ -148,6 +153,19 @@ async fn one_frame_is_in_flight_and_the_rest_folds_into_the_next() {
     assert_eq!(fixture.sending(fixture.upload.flush()).await, 2);
     let numbers: Vec<u8> = (0..10).collect();
     assert_eq!(fixture.committed(), numbers);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_one_frame_travels_in_several() {
+    let mut fixture = fixture(Numbers::default(), 1000);
+    fixture.controller.start();
+    for number in 0..200 {
+        fixture.count(number);
+    }
+    assert_eq!(fixture.sending(fixture.upload.flush()).await, 4);
+    let numbers: Vec<u8> = (0..200).collect();
+    assert_eq!(fixture.committed(), numbers);
+    assert_eq!(*fixture.numbers.committed.lock(), [1, 2, 3, 4]);
 }
 
 #[tokio::test]

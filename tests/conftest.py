@@ -7,8 +7,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.postgresql import PostgresqlServer, ServerMissing, running_server
+
+# How long an example takes says something about the machine, nothing about the law.
+settings.register_profile("pitcanary", deadline=None)
+settings.load_profile("pitcanary")
 
 _numbers = itertools.count(1)
 

@@ -92,7 +92,7 @@ class Rollout:
     `id` is the environment-wide number that tokens carry. `tick` numbers its seals.
     `revision` rises with every change. `state_since` is when the state was entered, and
     `spent_at` when the outcomes reached the horizon. `muted` names metrics whose known
-    harm an operator overrode by promoting.
+    harm a person overrode by promoting or resuming.
     """
 
     id: int

@@ -157,8 +157,9 @@ TABLE: Mapping[RolloutState, Mapping[Event, Answer]] = {
 class Cause:
     """Who makes a change, when and why.
 
-    `arm` is the one to promote, and `muted` names metrics whose harm is known to the
-    person who promotes anyway: they do not take that promotion back.
+    `arm` is the one to promote. `muted` names metrics whose harm is known to the person
+    who promotes, or resumes after a signal's pause, all the same: they are out of the
+    decision from then on.
     """
 
     reason: Reason
@@ -208,7 +209,7 @@ def apply(rollout: Rollout, event: Event, cause: Cause) -> Change:
         after,
         state=answer.to,
         state_since=rollout.state_since if answer.to is rollout.state else cause.at,
-        muted=cause.muted if event is Event.OPERATOR_PROMOTE else rollout.muted,
+        muted=_muted(rollout, event, cause),
         revision=rollout.revision + 1,
         reason=cause.reason,
         message=cause.rule,
@@ -226,6 +227,14 @@ def _guarded(rollout: Rollout, event: Event) -> Answer:
     if event is Event.PROMOTE and not rollout.at_last_stage:
         return Refusal("it is not at its last stage")
     return TABLE[rollout.state][event]
+
+
+def _muted(rollout: Rollout, event: Event, cause: Cause) -> tuple[str, ...]:
+    pause = rollout.pause
+    resumed = event is Event.OPERATOR_RESUME and pause and pause.reason is Reason.SIGNAL_HARMED
+    if event is Event.OPERATOR_PROMOTE or resumed:
+        return tuple(dict.fromkeys((*rollout.muted, *cause.muted)))
+    return rollout.muted
 
 
 def _verb(event: Event) -> str:

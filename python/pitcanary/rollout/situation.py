@@ -5,6 +5,7 @@ Facts and arithmetic only; which answer leads to which action is `rollout.gate`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -58,34 +59,39 @@ class Situation:
     def culprits(self) -> tuple[str, ...] | None:
         """The metrics that ask for a rollback; None when nothing does.
 
+        Empty when the average over all guardrails asks for it and no metric stands out.
         Harm that a person knew of when promoting does not count again.
         """
         found = self.assessment
-        if found is None:
+        regressed = self._regressed(Role.GUARDRAIL)
+        if found is None or not (found.harmed or regressed):
             return None
-        named = (*found.culprits, *found.suspects)
-        regressed = tuple(
-            m.metric.name
-            for m in found.metrics
-            if m.verdict is Verdict.REGRESSED and m.metric.role is Role.GUARDRAIL
-        )
-        if not found.harmed and not regressed:
-            return None
-        blamed = tuple(dict.fromkeys((*named, *regressed)))
-        open_ones = tuple(name for name in blamed if name not in self.rollout.muted)
-        return open_ones if open_ones or not (blamed and self.rollout.muted) else None
+        blamed = dict.fromkeys((*found.culprits, *found.suspects, *regressed))
+        others = tuple(name for name in blamed if name not in self.rollout.muted)
+        return None if not others and self._known_harm(found) else others
 
     def signals_harmed(self) -> tuple[str, ...]:
-        """The signals that show harm now."""
+        """The signals that show harm now and that no person has muted."""
         found = self.assessment
         if found is None:
             return ()
-        regressed = (
+        named = dict.fromkeys((*found.signals_harmed, *self._regressed(Role.SIGNAL)))
+        return tuple(name for name in named if name not in self.rollout.muted)
+
+    def _regressed(self, role: Role) -> tuple[str, ...]:
+        return tuple(
             m.metric.name
-            for m in found.metrics
-            if m.verdict is Verdict.REGRESSED and m.metric.role is Role.SIGNAL
+            for m in self.metrics
+            if m.verdict is Verdict.REGRESSED and m.metric.role is role
         )
-        return tuple(dict.fromkeys((*found.signals_harmed, *regressed)))
+
+    def _known_harm(self, found: Assessment) -> bool:
+        """Whether the harm is that of muted guardrails alone.
+
+        The running maximum keeps their evidence; the average of today leaves them out.
+        """
+        muted = {m.metric.name for m in self.metrics if m.metric.role is Role.GUARDRAIL}
+        return bool(muted & set(self.rollout.muted)) and found.log_e < -math.log(found.alpha)
 
     def signals_recovered(self) -> bool:
         """Whether every signal is measured and none shows harm."""

@@ -17,6 +17,7 @@ from pitcanary.model.rollout import Rollout, RolloutState
 from pitcanary.model.spec import DeadlinePolicy, Horizon, Response, Stage
 from pitcanary.model.verdict import Verdict
 from pitcanary.rollout.gate import Ruling, decide, worth_recording
+from pitcanary.rollout.machine import Cause, apply
 from tests.unit.rollout.cases import (
     ERROR,
     HEALTHY,
@@ -173,8 +174,11 @@ def test_tripped_breakers(trips: int, fleet: int, event: Event) -> None:
 
 def test_an_override_is_not_taken_back_by_the_harm_it_knew_of() -> None:
     overridden = replace(after(ready(), E.OPERATOR_PROMOTE), muted=("refusal",))
-    known = evidence(refusal=V.REGRESSED)
+    # What is muted is out of today's average, and the running maximum remembers it.
+    known = replace(evidence(refusal=V.MUTED), harmed=True, log_e_peak=4.0)
     assert outcome(rule(known, rollout=overridden)) == (E.COMPLETE, Reason.FLEET_SERVES)
+    unnamed = replace(known, log_e=3.1)
+    assert outcome(rule(unnamed, rollout=overridden)) == (E.ROLLBACK, Reason.REGRESSED)
     worse = evidence(V.REGRESSED, V.REGRESSED)
     ruling = rule(worse, rollout=overridden)
     assert outcome(ruling) == (E.ROLLBACK, Reason.REGRESSED)
@@ -191,6 +195,19 @@ def test_a_harmed_signal_pauses_and_resumes_on_recovery() -> None:
     assert rule(evidence(helpfulness=V.REGRESSED), rollout=paused).event is E.HOLD
     recovered = rule(evidence(helpfulness=V.INCONCLUSIVE), rollout=paused)
     assert outcome(recovered) == (E.RESUME, Reason.SIGNAL_RECOVERED)
+
+
+def test_a_person_who_resumes_over_a_harmed_signal_is_not_paused_again() -> None:
+    paused = pause_for(Reason.SIGNAL_HARMED)
+    anyway = Cause(Reason.OPERATOR, "anyway", "ada", READY, muted=("helpfulness",))
+    resumed = apply(paused, E.OPERATOR_RESUME, anyway).after
+    before_the_next_seal = evidence(helpfulness=V.REGRESSED)
+    assert rule(before_the_next_seal, rollout=resumed).event is E.HOLD
+    later = replace(HEALTHY, evidence_age=timedelta(0))
+    muted = evidence(helpfulness=V.MUTED)
+    assert rule(muted, later, resumed, READY + 11 * MINUTE).event is E.ADVANCE
+    unaware = apply(after(ready(), E.OPERATOR_PAUSE), E.OPERATOR_RESUME, anyway).after
+    assert rule(before_the_next_seal, rollout=unaware).event is E.PAUSE
 
 
 @pytest.mark.parametrize("verdict", [V.MEASUREMENT_ERROR, V.INSUFFICIENT_DATA])

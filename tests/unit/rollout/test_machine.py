@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -269,3 +270,16 @@ def test_an_aborted_rollout_is_not_progressing() -> None:
     aborted = apply(in_state(S.PROGRESSING), E.OPERATOR_ABORT, cause(actor="ada")).after
     assert aborted.state.terminal
     assert (aborted.reason, aborted.message) == (Reason.OPERATOR, "rule")
+
+
+def test_the_documented_table_is_the_one_in_force() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "concepts" / "states.md").read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if "|" in line]
+    header = next(row for row in rows if row[0] == "Event")
+    documented = {
+        (RolloutState(state), Event(row[0].strip("`")), cell)
+        for row in rows
+        if len(row) == len(header) and row[0].strip("`") in {event.value for event in Event}
+        for state, cell in zip(header[1:], row[1:], strict=True)
+    }
+    assert documented == set(expected_cells())

@@ -147,8 +147,8 @@ class LeasesReader(Protocol):
 class Leases(LeasesReader, Protocol):
     """Takes and keeps leases; time is the database's own.
 
-    Take, renew and release in transactions of their own: a lease is the first
-    lock in the order of locks.
+    Take, renew and release in transactions of their own: while one of these waits
+    for a decision to end, it must hold nothing that the decision needs.
     """
 
     def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:

@@ -1,8 +1,7 @@
 """The chain of decisions on SQL.
 
-Lease, environment and rollout are locked in this order; the environment's row
-holds the head of the chain, so records of one environment are written one after
-the other.
+The environment's row holds the head of the chain, so records of one environment
+are written one after the other.
 """
 
 from __future__ import annotations

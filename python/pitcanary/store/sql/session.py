@@ -1,8 +1,9 @@
 """What one unit of work shares: its connection, its locks, its wake-ups.
 
-Order of locks, so that replicas cannot block each other: lease, environments,
-rollouts, marks. Whoever writes configuration or a decision locks the
-environment's row first; evidence never does.
+Order of locks, so that replicas cannot block each other: environments (ascending),
+rollouts, marks. Whoever writes configuration or a decision locks the environment's
+row first; evidence never does. A lease is taken and renewed in a transaction of
+its own, so it may be checked at any place.
 """
 
 from __future__ import annotations

@@ -8,16 +8,20 @@ OverflowError for integers that its fields cannot hold.
 from collections.abc import Mapping, Sequence
 from typing import final
 
+from pitcanary.sidecar.counters import SidecarCounters
+
 __all__ = [
     "HASH_VERSION",
     "SLICE_COUNT",
     "SLOT_COUNT",
     "ArmCell",
     "Bundle",
+    "CallRefused",
     "Evidence",
     "Fold",
     "OutputSchema",
     "Ranges",
+    "Sidecar",
     "Sketch",
     "Template",
     "Token",
@@ -389,3 +393,48 @@ class Traffic:
 
         ConnectionError when a sidecar refuses.
         """
+
+# Sidecar
+
+class CallRefused(Exception):
+    """Raised by `Sidecar.invoke` with the number of the gRPC status and its message."""
+
+@final
+class Sidecar:
+    """The sidecar's Rust server on threads of its own, which never take the interpreter's lock.
+
+    `listen` may be empty: then only `invoke` reaches it. Do not fork after `start`.
+    """
+
+    def __new__(
+        cls,
+        *,
+        listen: Sequence[str],
+        controller: str,
+        data_dir: str,
+        sidecar_id: str,
+        namespace: str,
+        environment: str,
+        insecure_listen: Sequence[str] = (),
+        workers: int = 1,
+        coalesce: bool = True,
+        replay: bool = False,
+    ) -> Sidecar: ...
+    def start(self) -> None:
+        """Starts it; it answers when this returns, if need be from disk.
+
+        Raises ValueError for a setting, an address or a folder that cannot be used,
+        OSError without threads, RuntimeError when it runs already.
+        """
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens, with the ports that the system chose."""
+    def counters(self) -> SidecarCounters:
+        """Everything counted so far."""
+    def invoke(self, method: str, request: bytes) -> bytes:
+        """Answers a call of `SidecarService` by name, with encoded messages.
+
+        Raises CallRefused as a socket would answer with a status.
+        """
+    def shutdown(self, drain_seconds: float) -> bool:
+        """Stops accepting, finishes calls, uploads; False when that took too long."""

@@ -5,7 +5,8 @@ be forgotten in one of them. It refuses what JSON cannot carry exactly, and it
 writes no bytes except canonical ones. Reading what people write is `manifest`'s job.
 
 Durations become integers named `…_us`, instants ISO 8601 in UTC with microseconds,
-floats that JSON lacks the words `nan`, `inf` and `-inf`.
+floats that JSON lacks the words `nan`, `inf` and `-inf`. How a type is written and
+read is worked out once per type, because every look at a rollout reads it.
 """
 
 from __future__ import annotations
@@ -13,22 +14,19 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
-import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
-from typing import TypeVar, Union
+from typing import TypeVar
 
 import orjson
 
-from pitcanary.errors import InvalidValue, nearest
+from pitcanary.errors import InvalidValue
 from pitcanary.model.json_types import JsonValue
+from pitcanary.model.reading import MICROSECOND, Wrong, plain_key, reader
 
 T = TypeVar("T")
-
-MICROSECOND = timedelta(microseconds=1)
-_ODD_FLOATS = ("nan", "inf", "-inf")
+Writer = Callable[..., JsonValue]
 
 
 def canonical_bytes(value: JsonValue) -> bytes:
@@ -49,12 +47,7 @@ def to_plain(value: object) -> JsonValue:
     Raises:
         InvalidValue: For anything else.
     """
-    for kinds, write in _WRITERS:
-        if isinstance(value, kinds):
-            return write(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {_key(field): to_plain(getattr(value, field.name)) for field in _fields(type(value))}
-    raise InvalidValue(f"a `{type(value).__name__}` has no plain form")
+    return _writer(type(value))(value)
 
 
 def from_plain(kind: type[T], value: object) -> T:
@@ -65,7 +58,10 @@ def from_plain(kind: type[T], value: object) -> T:
     Raises:
         InvalidValue: For an unknown key, a missing one or a value of another type.
     """
-    return typing.cast("T", _read(kind, value, kind.__name__))
+    try:
+        return typing.cast("T", reader(kind)(value))
+    except Wrong as wrong:
+        raise InvalidValue(wrong.sentence(kind.__name__)) from None
 
 
 def instant_text(value: datetime) -> str:
@@ -80,136 +76,30 @@ def instant_text(value: datetime) -> str:
     return utc.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-@lru_cache(maxsize=256)
-def _fields(kind: type) -> tuple[dataclasses.Field[object], ...]:
-    return dataclasses.fields(kind)
+def _writer(kind: type) -> Writer:
+    """How values of exactly this type are written."""
+    found = _KNOWN.get(kind)
+    if found is None:
+        found = _KNOWN[kind] = _make(kind)
+    return found
 
 
-@lru_cache(maxsize=256)
-def _hints(kind: type) -> dict[str, object]:
-    return typing.get_type_hints(kind)
-
-
-def _key(field: dataclasses.Field[object]) -> str:
-    declared = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
-    return f"{field.name}_us" if declared.split(" |")[0] == "timedelta" else field.name
-
-
-def _read(kind: object, value: object, where: str) -> object:
-    origin = typing.get_origin(kind)
-    if origin in (Union, types.UnionType):
-        return _read_union(typing.get_args(kind), value, where)
-    if origin is tuple:
-        return _read_tuple(typing.get_args(kind), value, where)
-    if origin in (dict, Mapping):
-        return _read_mapping(typing.get_args(kind), value, where)
-    if not isinstance(kind, type):
-        raise InvalidValue(f"`{where}` has a type that cannot be read")
+def _make(kind: type) -> Writer:
+    for kinds, write in _WRITERS:
+        if issubclass(kind, kinds):
+            return write
     if dataclasses.is_dataclass(kind):
-        return _read_dataclass(kind, value, where)
-    if issubclass(kind, enum.Enum):
-        return _read_enum(kind, value, where)
-    return _SCALARS[kind](value, where) if kind in _SCALARS else _wrong(kind.__name__, where)
+        return _dataclass_writer(kind)
+    raise InvalidValue(f"a `{kind.__name__}` has no plain form")
 
 
-def _read_union(options: tuple[object, ...], value: object, where: str) -> object:
-    if value is None and type(None) in options:
-        return None
-    (kind,) = (option for option in options if option is not type(None))
-    return _read(kind, value, where)
+def _dataclass_writer(kind: type) -> Writer:
+    plan = [(plain_key(field), field.name) for field in dataclasses.fields(kind)]
 
+    def write(value: object) -> JsonValue:
+        return {key: to_plain(getattr(value, name)) for key, name in plan}
 
-def _read_tuple(items: tuple[object, ...], value: object, where: str) -> tuple[object, ...]:
-    if not isinstance(value, (list, tuple)):
-        return _wrong("list", where)
-    if len(items) == 2 and items[1] is Ellipsis:
-        return tuple(_read(items[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if len(items) != len(value):
-        return _wrong(f"list of {len(items)}", where)
-    pairs = zip(items, value, strict=True)
-    return tuple(_read(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(pairs))
-
-
-def _read_mapping(kinds: tuple[object, ...], value: object, where: str) -> dict[object, object]:
-    if not isinstance(value, Mapping):
-        return _wrong("object", where)
-    key_kind, item_kind = kinds
-    parse = int if key_kind is int else str
-    return {parse(key): _read(item_kind, item, f"{where}.{key}") for key, item in value.items()}
-
-
-def _read_dataclass(kind: type, value: object, where: str) -> object:
-    if not isinstance(value, Mapping):
-        return _wrong("object", where)
-    names = {_key(field): field for field in _fields(kind) if field.init}
-    for key in value:
-        if key not in names:
-            raise InvalidValue(f"unknown key `{key}` in `{where}`{nearest(str(key), names)}")
-    hints = _hints(kind)
-    present = {
-        field.name: _read(hints[field.name], value[key], f"{where}.{key}")
-        for key, field in names.items()
-        if key in value
-    }
-    _require(names.values(), present, where)
-    return kind(**present)
-
-
-def _require(
-    fields: Iterable[dataclasses.Field[object]], present: Mapping[str, object], where: str
-) -> None:
-    for field in fields:
-        optional = (
-            field.default is not dataclasses.MISSING
-            or field.default_factory is not dataclasses.MISSING
-        )
-        if field.name not in present and not optional:
-            raise InvalidValue(f"`{where}` lacks `{_key(field)}`")
-
-
-def _read_enum(kind: type[enum.Enum], value: object, where: str) -> enum.Enum:
-    try:
-        return kind(value)
-    except ValueError:
-        known = nearest(str(value), [str(member.value) for member in kind])
-        raise InvalidValue(f"`{where}` cannot be `{value}`{known}") from None
-
-
-def _read_float(value: object, where: str) -> float:
-    if isinstance(value, str) and value in _ODD_FLOATS:
-        return float(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    return _wrong("number", where)
-
-
-def _read_int(value: object, where: str) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else _wrong("int", where)
-
-
-def _read_bool(value: object, where: str) -> bool:
-    return value if isinstance(value, bool) else _wrong("true or false", where)
-
-
-def _read_text(value: object, where: str) -> str:
-    return value if isinstance(value, str) else _wrong("text", where)
-
-
-def _read_instant(value: object, where: str) -> datetime:
-    text = _read_text(value, where)
-    try:
-        instant = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return _wrong("an instant as `2026-11-23T14:00:00.000000Z`", where)
-    return instant if instant.tzinfo else _wrong("an instant with time zone", where)
-
-
-def _read_duration(value: object, where: str) -> timedelta:
-    return _read_int(value, where) * MICROSECOND
-
-
-def _wrong(expected: str, where: str) -> typing.NoReturn:
-    raise InvalidValue(f"`{where}` must be {expected}")
+    return write
 
 
 def _write_float(value: float) -> JsonValue:
@@ -221,7 +111,7 @@ def _write_mapping(value: Mapping[object, object]) -> JsonValue:
 
 
 # Enums come first: one that is also a text must give its value.
-_WRITERS: tuple[tuple[tuple[type, ...], Callable[..., JsonValue]], ...] = (
+_WRITERS: tuple[tuple[tuple[type, ...], Writer], ...] = (
     ((enum.Enum,), lambda value: to_plain(value.value)),
     ((type(None), bool, int, str), lambda value: value),
     ((float,), _write_float),
@@ -231,13 +121,4 @@ _WRITERS: tuple[tuple[tuple[type, ...], Callable[..., JsonValue]], ...] = (
     ((list, tuple), lambda value: [to_plain(item) for item in value]),
 )
 
-_SCALARS: Mapping[type, Callable[[object, str], object]] = {
-    bool: _read_bool,
-    int: _read_int,
-    float: _read_float,
-    str: _read_text,
-    datetime: _read_instant,
-    timedelta: _read_duration,
-}
-
-__all__ = ["canonical_bytes", "from_plain", "instant_text", "to_plain"]
+_KNOWN: dict[type, Writer] = {}

@@ -11,6 +11,7 @@ from typing import final
 from pitcanary.sidecar.counters import SidecarCounters
 
 __all__ = [
+    "BUILT_IN_METRICS",
     "HASH_VERSION",
     "SLICE_COUNT",
     "SLOT_COUNT",
@@ -19,6 +20,7 @@ __all__ = [
     "CallRefused",
     "Evidence",
     "Fold",
+    "Losses",
     "OutputSchema",
     "Ranges",
     "Sidecar",
@@ -338,6 +340,33 @@ def log_sample_ratio(
 
 # Evidence
 
+BUILT_IN_METRICS: list[str]
+"""Names of the metrics that traffic without a rollout is counted by, in order of their
+numbers. Their cells are in rollout 0, generation 0, arm 0; the epoch is the version.
+"""
+
+@final
+class Losses:
+    """What is not in the evidence because it was refused or dropped on the way."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    @property
+    def rejected(self) -> dict[int, int]:
+        """Refused reports by the number of their reject code."""
+    @property
+    def dropped_outcomes(self) -> int:
+        """Outcomes for which a sidecar had no room."""
+    @property
+    def dropped_frames(self) -> int:
+        """Frames for which a spool had no room."""
+    @property
+    def deduplication_evictions(self) -> int:
+        """Reports forgotten before their token expired, which could count twice."""
+    @property
+    def foreign(self) -> int:
+        """Outcomes whose rollout, arm or version no longer exists."""
+
 @final
 class Bundle:
     """Everything counted about any number of rollouts; opaque to all but the kernel."""
@@ -356,8 +385,11 @@ class Bundle:
     def merge(bundles: Sequence[Bundle]) -> Bundle:
         """Adds bundles up; the order does not matter. ValueError on overflow."""
     def split(self) -> dict[int, Bundle]:
-        """One bundle per rollout."""
+        """One bundle per rollout; losses, which belong to none, come with rollout 0."""
     def is_empty(self) -> bool: ...
+    @property
+    def losses(self) -> Losses:
+        """What was refused or dropped; `split` leaves it with rollout 0."""
     def comparisons(
         self, *, rollout: int, generation: int, metric: int, arm: int
     ) -> list[tuple[int, int, int, list[ArmCell], list[ArmCell]]]:

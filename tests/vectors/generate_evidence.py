@@ -252,7 +252,10 @@ def totals(whole: Evidence) -> dict[str, object]:
             for key, (rows, moments) in sorted(whole.cells.items())
         ],
         "traffic": [
-            {"key": list(key), "counts": [sum(column) for column in zip(*rows.values(), strict=True)]}
+            {
+                "key": list(key),
+                "counts": [sum(column) for column in zip(*rows.values(), strict=True)],
+            }
             for key, rows in sorted(whole.exposures.items())
         ],
         "units": [

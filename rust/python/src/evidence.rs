@@ -71,6 +71,11 @@ impl Bundle {
         self.0.is_empty()
     }
 
+    #[getter]
+    fn losses(&self) -> Losses {
+        Losses(self.0.losses.clone())
+    }
+
     #[pyo3(signature = (*, rollout, generation, metric, arm))]
     fn comparisons(&self, rollout: u32, generation: u32, metric: u32, arm: u8) -> Vec<Comparison> {
         let pair = core::Pair {
@@ -92,6 +97,39 @@ impl Bundle {
                 )
             })
             .collect()
+    }
+}
+
+/// What was refused or dropped on the way to the controller.
+#[pyclass(frozen, eq, module = "pitcanary._native")]
+#[derive(Clone, PartialEq)]
+pub(crate) struct Losses(core::Losses);
+
+#[pymethods]
+impl Losses {
+    #[getter]
+    fn rejected(&self) -> BTreeMap<u32, u64> {
+        self.0.rejected.clone()
+    }
+
+    #[getter]
+    fn dropped_outcomes(&self) -> u64 {
+        self.0.dropped_outcomes
+    }
+
+    #[getter]
+    fn dropped_frames(&self) -> u64 {
+        self.0.dropped_frames
+    }
+
+    #[getter]
+    fn deduplication_evictions(&self) -> u64 {
+        self.0.deduplication_evictions
+    }
+
+    #[getter]
+    fn foreign(&self) -> u64 {
+        self.0.foreign
     }
 }
 

@@ -37,7 +37,10 @@ mod _native {
     };
 
     #[pymodule_export]
-    use super::evidence::{Bundle, merge_bundles, merge_evidence};
+    use super::evidence::{Bundle, Losses, merge_bundles, merge_evidence};
+
+    #[pymodule_export]
+    const BUILT_IN_METRICS: [&str; 6] = pitcanary_core::snapshot::BUILT_IN_METRICS;
 
     #[pymodule_export]
     use super::schema::OutputSchema;

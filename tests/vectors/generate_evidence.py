@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 SIDECARS = 3
 LIMIT = 10**15
@@ -18,6 +19,7 @@ UNITS = 32_768
 
 Key = tuple[int, ...]
 Row = list[int]
+Count = TypeVar("Count")
 
 
 def leb128(number: int) -> bytes:
@@ -63,6 +65,11 @@ def slices(rows: dict[int, Row], plain: int) -> bytes:
     return out
 
 
+def of_rollout(rollout: int, entries: Mapping[Key, Count]) -> list[tuple[Key, Count]]:
+    """The entries of a rollout in order of their keys."""
+    return [(key, entries[key]) for key in sorted(entries) if key[0] == rollout]
+
+
 class Evidence:
     """Counts in the plainest form; adding is adding every number."""
 
@@ -94,22 +101,21 @@ class Evidence:
 
     def encode(self, rollout: int) -> bytes:
         """The bytes of the Evidence message of one rollout."""
-        mine = lambda entries: sorted(item for item in entries.items() if item[0][0] == rollout)  # noqa: E731
         out = b""
-        for key, (rows, moments) in mine(self.cells):
+        for key, (rows, moments) in of_rollout(rollout, self.cells):
             width = len(next(iter(rows.values()))) - 1
             head = numbers((*key, width))
             packed = b"".join(map(zigzag, moments))
             out += bytes_field(1, head + optional(9, slices(rows, 1)) + optional(10, packed))
-        for key, values in mine(self.histograms):
+        for key, values in of_rollout(rollout, self.histograms):
             out += bytes_field(2, numbers(key) + bytes_field(7, sketch(values)))
-        for key, rows in mine(self.exposures):
+        for key, rows in of_rollout(rollout, self.exposures):
             out += bytes_field(3, numbers(key) + bytes_field(6, slices(rows, 2)))
-        for key, known in mine(self.units):
+        for key, known in of_rollout(rollout, self.units):
             out += unit_sets(key, known)
-        for key, count in mine(self.exclusions):
+        for key, count in of_rollout(rollout, self.exclusions):
             out += bytes_field(5, numbers((*key, count)))
-        for key, count in mine(self.missing):
+        for key, count in of_rollout(rollout, self.missing):
             out += bytes_field(6, numbers((*key, count)))
         if rollout == 0:
             out += self.losses()
@@ -170,6 +176,7 @@ def happen(generator: random.Random, to: list[Evidence]) -> None:
     }[metric]
     threshold_set, segment = (5 if metric == 3 else 0), draw(0, 2)
     unit, minute = draw(0, 40) * 0x9E3779B97F4A7C15 % 2**64, draw(29_900_000, 29_900_003)
+    key: Key
     for one in to:
         if kind < 6:
             key = (rollout, 1, epoch, threshold_set, segment, arm, metric)

@@ -1,7 +1,7 @@
 """The sidecar's own code inside this process, without a socket.
 
 For applications that cannot have a sidecar beside them. It resolves from memory
-in well under a microsecond of Rust, keeps the same snapshot on disk, and uploads
+in about a microsecond of Rust, keeps the same snapshot on disk, and uploads
 the same frames to the same controller. One per process: it holds a data folder.
 """
 
@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import grpc
+
 from pitcanary import _native
 from pitcanary.client.failure import CallFailed, failure_of_number
 from pitcanary.client.fallback import Fallback
 from pitcanary.client.settings import Seconds, Settings
 from pitcanary.client.synchronous import Client
+from pitcanary.errors import SettingsRefused
 from pitcanary.v1 import sidecar_pb2 as pb
 
 
@@ -32,6 +35,8 @@ class EmbeddedTransport:
         except _native.CallRefused as refused:
             code, message = refused.args
             raise failure_of_number(code, message) from None
+        except RuntimeError as closed:  # the client was closed
+            raise CallFailed(grpc.StatusCode.UNAVAILABLE, str(closed)) from None
 
     def resolve(
         self, request: pb.ResolvePromptRequest, timeout: Seconds
@@ -73,7 +78,7 @@ class EmbeddedTransport:
 
 
 class EmbeddedClient(Client):
-    """A client with the sidecar inside.
+    """A client with the sidecar inside, whose threads must not be forked: make it in each worker.
 
     Args:
         controller: `host:port` or `unix:/path` of the controller.
@@ -84,6 +89,9 @@ class EmbeddedClient(Client):
         fallbacks: Content by prompt name for when there is no configuration yet.
         drain_seconds: How long `close` may take to upload what was counted.
         clock: Monotonic seconds, for latencies.
+
+    Raises:
+        SettingsRefused: The address or the folder cannot be used.
     """
 
     def __init__(
@@ -106,7 +114,10 @@ class EmbeddedClient(Client):
             namespace=namespace,
             environment=environment,
         )
-        sidecar.start()
+        try:
+            sidecar.start()
+        except (ValueError, OSError) as error:
+            raise SettingsRefused(f"The embedded sidecar cannot start: {error}") from error
         self._open(
             EmbeddedTransport(sidecar, drain_seconds),
             Settings(fallbacks=fallbacks or {}, clock=clock),

@@ -35,6 +35,7 @@ from pitcanary.v1 import sidecar_pb2 as pb
 
 P = ParamSpec("P")
 R = TypeVar("R")
+AnyClient = TypeVar("AnyClient", bound="Client")
 Chunks = Generator[object, None, None]
 
 
@@ -70,7 +71,7 @@ class Client:
         self._settings = settings
         self._pending = PerProcess(lambda: PendingReports(settings.max_pending_reports))
 
-    def __enter__(self) -> Client:
+    def __enter__(self: AnyClient) -> AnyClient:
         return self
 
     def __exit__(self, *_: object) -> None:

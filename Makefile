@@ -66,7 +66,7 @@ lint-python: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests benchmarks
+	$(BIN)/mypy tests benchmarks examples
 	$(BIN)/python -m mypy.stubtest pitcanary._native
 
 .PHONY: lint-proto

@@ -1,0 +1,1 @@
+"""Small programs that use pitcanary as an application would."""

@@ -1,0 +1,1 @@
+"""A support bot with one call site; see README.md."""

@@ -93,11 +93,11 @@ fn report_all(
             Ok::<_, Failure>(resolution.response.token)
         })
         .collect::<Result<_, _>>()?;
-    let report = outcome();
+    let report = outcome_report();
     for index in 0..requests.len() {
         let token = snapshot.open_token(&tokens[index % tokens.len()], NOW_S)?;
-        let recorded = evaluate_report(snapshot, &token, &report)?;
-        black_box(recorder.record(black_box(&recorded), NOW_S));
+        let outcome = evaluate_report(snapshot, &token, &report)?;
+        black_box(recorder.record(black_box(&outcome), NOW_S));
         if index % tokens.len() == tokens.len() - 1 {
             *recorder = Recorder::new(Limits::default());
         }
@@ -118,7 +118,10 @@ fn frames(
             let resolution = resolve(snapshot, request, NOW_S, nonce, &LocalState::default())?;
             recorder.record_served(&resolution.served);
             let token = snapshot.open_token(&resolution.response.token, NOW_S)?;
-            recorder.record(&evaluate_report(snapshot, &token, &outcome())?, NOW_S);
+            recorder.record(
+                &evaluate_report(snapshot, &token, &outcome_report())?,
+                NOW_S,
+            );
         }
         frames.push(recorder.drain().encode());
     }
@@ -134,7 +137,7 @@ fn merge_all(frames: &[Vec<u8>]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn outcome() -> v1::ReportOutcomeRequest {
+fn outcome_report() -> v1::ReportOutcomeRequest {
     v1::ReportOutcomeRequest {
         status: v1::OutcomeStatus::Ok.into(),
         latency_us: Some(1_234_567),

@@ -136,7 +136,7 @@ impl Recorder {
             Standing::Foreign => self.pending.losses.foreign += 1,
             Standing::Excluded => {}
             Standing::Analysable => {
-                if !self.has_room(subject) {
+                if !self.has_room(recorded) {
                     self.pending.losses.dropped_outcomes += 1;
                     return Receipt::Overloaded;
                 }
@@ -243,11 +243,14 @@ impl Recorder {
         true
     }
 
-    fn has_room(&self, subject: &Subject) -> bool {
+    /// Late scores need no room among the exposures: their outcomes have been there.
+    fn has_room(&self, recorded: &Recorded) -> bool {
+        let subject = &recorded.subject;
         let exposures = &self.pending.exposures;
         let key = exposure_key(subject.stratum, &subject.token);
+        let is_score = matches!(recorded.identity, Identity::Score { .. });
         (self.strata.len() < self.limits.strata || self.strata.contains_key(&subject.stratum))
-            && (exposures.len() < self.limits.exposures || exposures.contains_key(&key))
+            && (is_score || exposures.len() < self.limits.exposures || exposures.contains_key(&key))
     }
 
     /// Notes a unit, and tells the controller if that is news.

@@ -119,6 +119,12 @@ FALSE_CLAIMS = (
         Claim.BETTER,
     ),
     Scenario(
+        "1 % of users, few of them heavy, at margin 3: no false advance",
+        replace(CLUSTERED, ratio=3.0, shares=(0.01,)),
+        Contrast(ratio=3.0),
+        Claim.BETTER,
+    ),
+    Scenario(
         "scores almost always perfect: no false advance from perfect ones",
         World(0.001, 16.0, requests=20_000, ticks=40),
         Contrast("mean", "down", difference=15.0, worst=0.0),

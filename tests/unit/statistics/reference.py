@@ -45,6 +45,8 @@ class State:
 
     deviation: Array = field(default_factory=lambda: np.zeros(SLICES))
     share: Array = field(default_factory=lambda: np.zeros(SLICES))
+    baseline_own: Array = field(default_factory=lambda: np.zeros(SLICES))
+    baseline_floor: float = 0.0
     total: float = 0.0
     weight: float = 0.0
     floor: float = 0.0
@@ -167,6 +169,7 @@ def _add(
     state.share += f_b * s.n_c * n_b / (r0 * n_c + n_b) + r0 * f_c * s.n_b * n_c / (r0 * n_c + n_b)
     state.total += f_b * x_c - r0 * f_c * x_b - d * n_b * n_c / (n_b + n_c)
     state.weight += n_b * n_c / (n_b + n_c)
+    state.baseline_own += r0 * f_c * (s.x_b - s.n_b * x_b / n_b)
     state.candidate += f_b * x_c
     state.candidate_share += f_b**2 * n_c
     state.candidate_n += n_c
@@ -179,6 +182,7 @@ def _add(
         mu, p_b, p_c = min(r0 * m + d, 1.0), x_b / n_b, x_c / n_c
         state.floor += floor(mu * (1 - mu), m * (1 - m))
         state.free += floor(p_c * (1 - p_c), p_b * (1 - p_b))
+        state.baseline_floor += r0**2 * f_c**2 * n_b * p_b * (1 - p_b)
         if state.better_spread is None:
             state.better_spread = max(math.log(r0), 0.2)
         state.worse += conditional_log_likelihoods(x_c, x_b, f_c, r0, math.log(2), GRID)
@@ -187,6 +191,7 @@ def _add(
     known_b = _first(variance(n_b, x_b, s.xx_b), past[0])
     known_c = _first(variance(n_c, x_c, s.xx_c), past[1])
     state.floor += floor(_first(known_c, known_b) or 0.0, _first(known_b, known_c) or 0.0)
+    state.baseline_floor += r0**2 * f_c**2 * n_b * (_first(known_b, known_c) or 0.0)
 
 
 def _first(value: float | None, other: float | None) -> float | None:
@@ -213,12 +218,14 @@ def evidence(contrast: Contrast, state: State) -> Result:
         distance = contrast.worst - state.candidate / state.weight
         unseen = state.candidate_share * 3 * distance**2 / state.candidate_n
     v_up = max(state.floor, spread, noise)
-    v_down = max(state.floor + unseen, null_spread, noise)
+    own = float((state.baseline_own**2).sum() * SLICES / (SLICES - 1))
+    repeated = state.floor * _effect(own, state.baseline_floor)
+    v_down = max(repeated + unseen, null_spread, noise)
     information = state.weight**2 / v_up if v_up else 0.0
     if contrast.family == "rate":
         effect = _effect(spread, state.free)
         up = log_mean_exp(state.worse, effect)
-        down = log_mean_exp(state.better, _effect(null_spread, state.floor))
+        down = log_mean_exp(state.better, _effect(v_down, state.floor))
         return Result(up, down, estimate, information, effect)
     effect = _effect(spread, state.floor)
     if state.taus is None or state.candidate_n < 30 or not v_up or not v_down:

@@ -8,7 +8,7 @@ use super::contrast::{Contrast, Family, Harm, Margin};
 use super::error::KernelError;
 use super::fold::{Fold, Sums, Tuning};
 
-const MAGIC: &[u8; 4] = b"pcf\x01";
+const MAGIC: &[u8; 4] = b"pcf\x02";
 
 impl Fold {
     /// The whole state, bit for bit.
@@ -17,6 +17,7 @@ impl Fold {
         out.contrast(&self.contrast);
         out.numbers(&self.deviation);
         out.numbers(&self.share);
+        out.numbers(&self.baseline_own);
         out.numbers(&sums_to_array(&self.sums));
         out.numbers(&self.worse);
         out.numbers(&self.better);
@@ -50,6 +51,7 @@ impl Fold {
         let mut fold = Self::new(input.contrast()?);
         fold.deviation = input.numbers()?;
         fold.share = input.numbers()?;
+        fold.baseline_own = input.numbers()?;
         fold.sums = sums_from_array(input.numbers()?);
         fold.worse = input.numbers()?;
         fold.better = input.numbers()?;
@@ -87,7 +89,7 @@ impl Fold {
 
 const TOO_SHORT: KernelError = KernelError::Bytes("too short");
 
-fn sums_to_array(sums: &Sums) -> [f64; 8] {
+fn sums_to_array(sums: &Sums) -> [f64; 9] {
     [
         sums.deviation,
         sums.weight,
@@ -96,11 +98,12 @@ fn sums_to_array(sums: &Sums) -> [f64; 8] {
         sums.candidate,
         sums.baseline,
         sums.candidate_share,
+        sums.baseline_floor,
         sums.magnitude,
     ]
 }
 
-fn sums_from_array(values: [f64; 8]) -> Sums {
+fn sums_from_array(values: [f64; 9]) -> Sums {
     let [
         deviation,
         weight,
@@ -109,6 +112,7 @@ fn sums_from_array(values: [f64; 8]) -> Sums {
         candidate,
         baseline,
         candidate_share,
+        baseline_floor,
         magnitude,
     ] = values;
     Sums {
@@ -119,6 +123,7 @@ fn sums_from_array(values: [f64; 8]) -> Sums {
         candidate,
         baseline,
         candidate_share,
+        baseline_floor,
         magnitude,
     }
 }

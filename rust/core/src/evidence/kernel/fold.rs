@@ -27,6 +27,8 @@ pub(super) struct Sums {
     pub(super) baseline: f64,
     /// `f_b² n_c`: how much the candidate's variance counts.
     pub(super) candidate_share: f64,
+    /// Variance under independence of the baseline's own deviation.
+    pub(super) baseline_floor: f64,
     /// Size of the terms that were subtracted.
     pub(super) magnitude: f64,
 }
@@ -46,6 +48,7 @@ pub struct Fold {
     pub(super) contrast: Contrast,
     pub(super) deviation: [f64; SLICES],
     pub(super) share: [f64; SLICES],
+    pub(super) baseline_own: [f64; SLICES],
     pub(super) sums: Sums,
     pub(super) worse: [f64; GRID],
     pub(super) better: [f64; GRID],
@@ -67,6 +70,7 @@ impl Fold {
             contrast,
             deviation: [0.0; SLICES],
             share: [0.0; SLICES],
+            baseline_own: [0.0; SLICES],
             sums: Sums::default(),
             worse: [0.0; GRID],
             better: [0.0; GRID],
@@ -129,7 +133,9 @@ impl Fold {
             Family::Rate => (stratum.null_variances(), stratum.free_variances()),
             Family::Mean => (within, within),
         };
+        let baseline_floor = stratum.add_baseline(&mut self.baseline_own, free.baseline);
         let sums = &mut self.sums;
+        sums.baseline_floor += baseline_floor;
         sums.deviation += stratum.f_b * x_c - ratio * stratum.f_c * x_b - difference * weight;
         sums.weight += weight;
         sums.floor += stratum.floor(null);

@@ -68,11 +68,9 @@ impl Fold {
         let noise = (ROUNDING * sums.magnitude) * (ROUNDING * sums.magnitude);
         let spread = self.spread_about(estimate);
         let variance_worse = sums.floor.max(spread).max(noise);
-        let variance_better = (sums.floor + self.unseen_harm())
-            .max(self.null_spread())
-            .max(noise);
+        let variance_better = self.variance_better(noise);
         let (log_worse, log_better) = match self.contrast.family {
-            Family::Rate => self.engine_r(spread),
+            Family::Rate => self.engine_r(spread, variance_better),
             Family::Mean => self.engine_t(variance_worse, variance_better),
         };
         let (baseline_value, candidate_value) = self.values();
@@ -159,6 +157,26 @@ impl Fold {
         squares
     }
 
+    /// The variance that judges safety: what was seen, and what should have been.
+    ///
+    /// A candidate of few users has met none of those who err most often, so its own
+    /// slices look calm. The baseline's many users tell how much users repeat themselves.
+    fn variance_better(&self, noise: f64) -> f64 {
+        let repeated = self.sums.floor * self.baseline_effect();
+        (repeated + self.unseen_harm())
+            .max(self.null_spread())
+            .max(noise)
+    }
+
+    /// The design effect in the baseline alone.
+    fn baseline_effect(&self) -> f64 {
+        let mut squares = 0.0;
+        for value in self.baseline_own {
+            squares += value * value;
+        }
+        over(squares * SLICE_COUNT / DEGREES, self.sums.baseline_floor)
+    }
+
     /// Variance that the worst values not seen yet could add (the rule of three).
     fn unseen_harm(&self) -> f64 {
         let Some(worst) = self.contrast.worst else {
@@ -174,9 +192,9 @@ impl Fold {
     }
 
     /// Rao and Scott's tempering of both directions.
-    fn engine_r(&self, spread: f64) -> (f64, f64) {
+    fn engine_r(&self, spread: f64, variance_better: f64) -> (f64, f64) {
         let worse = over(spread, self.sums.free);
-        let better = over(self.null_spread(), self.sums.floor);
+        let better = over(variance_better, self.sums.floor);
         (
             log_mean_exp(&self.worse, worse),
             log_mean_exp(&self.better, better),

@@ -153,6 +153,18 @@ impl<'a> Stratum<'a> {
         }
     }
 
+    /// Adds the baseline's own deviation per slice, weighted as in the contrast.
+    ///
+    /// Returns the variance it would have if every observation were independent.
+    pub(super) fn add_baseline(&self, own: &mut [f64; SLICES], variance: f64) -> f64 {
+        let weight = self.margin.ratio * self.f_c;
+        let mean = self.baseline.total.mean();
+        for (slice, value) in own.iter_mut().enumerate() {
+            *value += weight * (self.baseline.x[slice] - self.baseline.n[slice] * mean);
+        }
+        weight * weight * self.n_b * variance
+    }
+
     /// The variance of the deviation if every observation were independent.
     pub(super) fn floor(&self, variances: Variances) -> f64 {
         let baseline = self.margin.ratio * self.f_c;

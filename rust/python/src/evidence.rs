@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use pitcanary_core::evidence as core;
+use pitcanary_core::sketch::ZERO_BUCKET;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -97,6 +98,56 @@ impl Bundle {
                 )
             })
             .collect()
+    }
+
+    fn traffic(&self, rollout: u32, generation: u32) -> BTreeMap<(u32, u8), (u64, u64)> {
+        let found = self.0.traffic(analysis(rollout, generation)).into_iter();
+        found
+            .map(|(key, sum)| (key, (sum.exposures, sum.outcomes)))
+            .collect()
+    }
+
+    fn unit_counts(&self, rollout: u32, generation: u32) -> BTreeMap<(u32, u8), (u64, u64)> {
+        let found = self.0.unit_counts(analysis(rollout, generation));
+        found
+            .into_iter()
+            .map(|(key, count)| (key, (count.units, count.several)))
+            .collect()
+    }
+
+    fn distribution(
+        &self,
+        rollout: u32,
+        generation: u32,
+        metric: u32,
+        arm: u8,
+    ) -> PyResult<BTreeMap<i32, u64>> {
+        let sketch = self
+            .0
+            .distribution(analysis(rollout, generation), metric, arm)
+            .map_err(|error| refused(&error))?;
+        let zeros = (ZERO_BUCKET, sketch.zero_count());
+        let all = std::iter::once(zeros).chain(sketch.buckets());
+        Ok(all.filter(|(_, count)| *count > 0).collect())
+    }
+
+    fn missing_counts(&self, rollout: u32, generation: u32) -> BTreeMap<(u8, u32, i32), u64> {
+        self.0.missing_counts(analysis(rollout, generation))
+    }
+
+    fn exclusion_counts(&self, rollout: u32) -> BTreeMap<(u8, i32), u64> {
+        self.0.exclusion_counts(rollout)
+    }
+
+    fn lasting(&self) -> Self {
+        Self(self.0.clone().lasting())
+    }
+}
+
+fn analysis(rollout: u32, generation: u32) -> core::Analysis {
+    core::Analysis {
+        rollout,
+        generation,
     }
 }
 

@@ -88,6 +88,7 @@ class StateKind(enum.Enum):
     FOLD = "fold"
     EXPOSURES = "exposures"
     UNITS = "units"
+    TRIPS = "trips"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -19,6 +19,7 @@ from pitcanary.controller.frames import BOOT_ID_BYTES, SIDECAR_ID_LENGTH, read_f
 from pitcanary.controller.hub import ConfigHub
 from pitcanary.controller.ingest import Ingest
 from pitcanary.controller.status import status_of
+from pitcanary.controller.trips import Trip
 from pitcanary.errors import PitcanaryError
 from pitcanary.store.interface import Scope, SidecarHello
 from pitcanary.v1 import control_pb2, control_pb2_grpc
@@ -27,19 +28,6 @@ log = logging.getLogger(__name__)
 
 HELLO_SECONDS = 10.0
 REFUSAL_LENGTH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Trip:
-    """A sidecar took the candidate of a rollout back by itself."""
-
-    sidecar: SidecarHello
-    rollout: int
-    allocation_epoch: int
-    candidate_failures: int
-    candidate_requests: int
-    baseline_failures: int
-    baseline_requests: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,3 +35,12 @@ class Limits:
     queued_frames: int = 4_096
     group_frames: int = 512
     group_bytes: int = 16 << 20
+
+
+UPLOADS_PER_SECOND = 200
+"""What one controller is asked to commit; larger fleets upload more rarely."""
+
+
+def flush_interval(intervals: Intervals, sidecars: int) -> timedelta:
+    """How often each of so many sidecars uploads."""
+    return max(intervals.sidecar_flush, timedelta(seconds=sidecars / UPLOADS_PER_SECOND))

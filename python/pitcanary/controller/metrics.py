@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIServer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from pitcanary.controller.address import split_address
+from pitcanary.controller.figures import RolloutCollector
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -24,6 +25,8 @@ class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self.registry = registry
+        self.rollouts = RolloutCollector()
+        registry.register(self.rollouts)
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"pitcanary_{name}", text, labels, registry=registry)

@@ -7,13 +7,14 @@ revision is the one that counts, so a state never disagrees with its row.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import orjson
 
 from pitcanary.model.plain import canonical_bytes, from_plain, to_plain
 from pitcanary.model.rollout import Rollout
 from pitcanary.model.spec import RolloutSpec
-from pitcanary.store.interface import RolloutRow
+from pitcanary.store.interface import RolloutRow, RolloutUpdate
 
 
 def rollout_of(row: RolloutRow) -> Rollout:
@@ -33,3 +34,15 @@ def state_bytes(rollout: Rollout) -> bytes:
 def spec_bytes(spec: RolloutSpec) -> bytes:
     """The canonical bytes of a specification, every default filled in."""
     return canonical_bytes(to_plain(spec))
+
+
+def update_of(row: RolloutRow, rollout: Rollout, at: datetime) -> RolloutUpdate:
+    """The compare-and-set that puts a rollout in the place of a row."""
+    return RolloutUpdate(
+        environment=row.environment,
+        rollout=row.id,
+        expected_revision=row.revision,
+        state=state_bytes(rollout),
+        active=not rollout.state.terminal,
+        at=at,
+    )

@@ -30,6 +30,7 @@ class ConfigWatch:
         access: The store.
         hub: The open streams.
         build: Makes the snapshot of an environment from one consistent view.
+        confirm: Tells the sidecars of an environment that what they hold is current.
         intervals: How often to look and to confirm.
         monotonic: Seconds of a clock that never steps.
     """
@@ -39,12 +40,15 @@ class ConfigWatch:
         access: StoreAccess,
         hub: ConfigHub,
         build: Callable[[Reader, int], Published],
+        confirm: Callable[[int], None],
         intervals: Intervals,
+        *,
         monotonic: Callable[[], float],
     ) -> None:
         self._access = access
         self._hub = hub
         self._build = build
+        self._confirm = confirm
         self._intervals = intervals
         self._monotonic = monotonic
         self._building: dict[int, asyncio.Lock] = {}
@@ -92,4 +96,4 @@ class ConfigWatch:
         interval = self._intervals.keep_alive.total_seconds()
         if now - self._confirmed.get(environment, -interval) >= interval:
             self._confirmed[environment] = now
-            self._hub.confirm(environment)
+            self._confirm(environment)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from pitcanary.controller.connection import Published, version_message
-from pitcanary.controller.limits import Intervals
+from pitcanary.controller.limits import Intervals, flush_interval
 from pitcanary.controller.snapshot.contents import prompt_messages, version_messages
 from pitcanary.controller.snapshot.rollouts import (
     TAKEN_BACK,
@@ -19,6 +19,8 @@ from pitcanary.controller.snapshot.rollouts import (
     thresholds_in_force,
 )
 from pitcanary.controller.stored import rollout_of
+from pitcanary.manifest.prices import published_prices
+from pitcanary.model.price import Price
 from pitcanary.model.rollout import Rollout
 from pitcanary.model.spec import Policies
 from pitcanary.store.interface import (
@@ -34,9 +36,6 @@ MILLISECOND = timedelta(milliseconds=1)
 
 TOKEN_MAX_AGE = timedelta(days=30)
 """How late a score may come; keys stay in the snapshot as long."""
-
-UPLOADS_PER_SECOND = 200
-"""What a controller is asked to commit; larger fleets upload more rarely."""
 
 # One candidate request in two failing above the sidecar's own baseline, over 50
 # requests, is seven standard errors away from equal arms at any failure rate: a
@@ -65,6 +64,7 @@ class SnapshotBuilder:
 
     def _frame(self, reader: Reader, row: EnvironmentRow) -> control_pb2.Snapshot:
         keys = reader.token_keys.list(row.id)
+        sidecars = len(reader.sidecars.list(row.id))
         return control_pb2.Snapshot(
             namespace=row.scope.namespace,
             environment=row.scope.environment,
@@ -72,14 +72,11 @@ class SnapshotBuilder:
             token_keys=[_key(key) for key in keys],
             issuing_key=_issuing(keys),
             token_max_age_s=int(TOKEN_MAX_AGE.total_seconds()),
-            flush_interval_ms=self._flush_interval(len(reader.sidecars.list(row.id))),
+            flush_interval_ms=flush_interval(self._intervals, sidecars) // MILLISECOND,
             stale_after_ms=self._intervals.sidecar_stale // MILLISECOND,
             breaker=BREAKER,
+            prices=[_price(price) for price in published_prices().prices],
         )
-
-    def _flush_interval(self, sidecars: int) -> int:
-        shortest = self._intervals.sidecar_flush // MILLISECOND
-        return max(shortest, 1_000 * sidecars // UPLOADS_PER_SECOND)
 
 
 def _fill(snapshot: control_pb2.Snapshot, reader: Reader, environment: int) -> list[Rollout]:
@@ -113,6 +110,16 @@ def _max_unattended(rollouts: Sequence[Rollout]) -> int:
     """The shortest limit of a rollout that has not ended; one number serves them all."""
     limits = [item.spec.policies.max_unattended for item in rollouts if not item.state.terminal]
     return min(limits, default=Policies().max_unattended) // MILLISECOND
+
+
+def _price(price: Price) -> control_pb2.Price:
+    return control_pb2.Price(
+        model=price.model,
+        input_nanos_per_million=price.input_nanos_per_million,
+        output_nanos_per_million=price.output_nanos_per_million,
+        cached_input_nanos_per_million=price.cached_input_nanos_per_million,
+        currency=price.currency,
+    )
 
 
 def _key(row: TokenKeyRow) -> control_pb2.TokenKey:

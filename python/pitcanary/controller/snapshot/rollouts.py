@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pitcanary.model.metric import Metric, MetricKind, MetricSource
 from pitcanary.model.rollout import Rollout, RolloutState
 from pitcanary.model.spec import OnRollback
+from pitcanary.statistics.metrics import scale
 from pitcanary.store.interface import RolloutRow, ThresholdSetRow
 from pitcanary.v1 import control_pb2
 
@@ -105,21 +106,15 @@ def _arms(rollout: Rollout, version_ids: Mapping[int, int]) -> list[control_pb2.
 def _metric(
     index: int, metric: Metric, thresholds: ThresholdSetRow | None
 ) -> control_pb2.MetricConfig:
-    scale = counted_units(metric)
+    units = scale(metric)
     return control_pb2.MetricConfig(
         id=index,
         name=metric.key or metric.name,
         kind=_KINDS[metric.kind],
         source=_SOURCES[metric.source],
         threshold_set=thresholds.id if thresholds else 0,
-        minimum=round((metric.minimum or 0.0) * scale),
-        maximum=round((metric.maximum or 0.0) * scale),
+        cap=round((metric.cap or 0.0) * units),
+        minimum=round((metric.minimum or 0.0) * units),
+        maximum=round((metric.maximum or 0.0) * units),
         histogram=metric.kind in {MetricKind.QUANTILE, MetricKind.MEAN},
     )
-
-
-def counted_units(metric: Metric) -> int:
-    """How many counted units make one of the metric's own."""
-    if metric.kind is MetricKind.SCORE:
-        return 1_000_000
-    return 1_000_000_000 if metric.source is MetricSource.COST else 1

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pitcanary.cli import decisions, prompts
+from pitcanary.cli.controller import controller
 from pitcanary.cli.demo import demo
 from pitcanary.cli.replay import replay
 from pitcanary.cli.resolve import resolve
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(decisions.app, name="decisions")
 app.command()(up)
+app.command()(controller)
 app.command()(resolve)
 app.command()(replay)
 app.command()(demo)

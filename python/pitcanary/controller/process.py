@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -19,7 +20,8 @@ from datetime import datetime, timezone
 
 from pitcanary.config import ControllerSettings, effective
 from pitcanary.controller.application import Controller, Listening, Surroundings
-from pitcanary.store import open_store
+from pitcanary.controller.replay import ReplayBytes, ReplayClock
+from pitcanary.store import Store, open_store
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +43,19 @@ def run(settings: ControllerSettings) -> None:
         StoreUnavailable: The store cannot be reached.
     """
     settings = replace(settings, name=settings.name or socket.gethostname())
-    log.info("controller_starting %s", " ".join(f"{k}={v}" for k, v in effective(settings).items()))
+    shown = {name: without_password(value) for name, value in effective(settings).items()}
+    log.info("controller_starting %s", " ".join(f"{name}={text}" for name, text in shown.items()))
     asyncio.run(_serve(settings))
+
+
+def without_password(address: str) -> str:
+    """An address as it may be logged.
+
+    Examples:
+        >>> without_password("postgresql+psycopg://ann:secret@host/name")
+        'postgresql+psycopg://ann:***@host/name'
+    """
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", address)
 
 
 async def _serve(settings: ControllerSettings) -> None:
@@ -52,13 +65,19 @@ async def _serve(settings: ControllerSettings) -> None:
         loop.add_signal_handler(number, stopped.set)
     store = open_store(settings.store)
     try:
-        controller = Controller(settings, Surroundings(store, SystemClock(), secrets.token_bytes))
+        controller = Controller(settings, _surroundings(settings, store))
         _print_ready(await controller.start())
         await stopped.wait()
         log.info("controller_stopping drain_s=%s", settings.drain_seconds)
         await controller.stop()
     finally:
         store.close()
+
+
+def _surroundings(settings: ControllerSettings, store: Store) -> Surroundings:
+    if settings.replay:
+        return Surroundings(store, ReplayClock(), ReplayBytes())
+    return Surroundings(store, SystemClock(), secrets.token_bytes)
 
 
 def _print_ready(listening: Listening) -> None:

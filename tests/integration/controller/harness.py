@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -15,6 +15,7 @@ import grpc
 from pitcanary.config import ControllerSettings, Webhook
 from pitcanary.controller.application import Controller, Listening, Surroundings
 from pitcanary.controller.limits import Intervals, Limits
+from pitcanary.controller.replay import ReplayClock
 from pitcanary.store import open_store
 from pitcanary.v1 import admin_pb2, admin_pb2_grpc, control_pb2, control_pb2_grpc
 
@@ -29,7 +30,7 @@ FAST = Intervals(
 
 
 class ManualClock:
-    """Stands still until it is moved."""
+    """Stands still until it is moved; decisions run by themselves, unlike in a replay."""
 
     def __init__(self, now: datetime = START) -> None:
         self.time = now
@@ -43,7 +44,18 @@ class ManualClock:
         self.time += by
 
 
-def counting_bytes() -> object:
+class SteppedClock(ReplayClock):
+    """The clock of a replay, with a step: nothing is decided unless it is told to tick."""
+
+    def __init__(self) -> None:
+        super().__init__(START)
+
+    def move(self, by: timedelta) -> None:
+        """Lets time pass."""
+        self.set(self.now() + by)
+
+
+def counting_bytes() -> Callable[[int], bytes]:
     """Bytes that differ at every call and are the same in every run."""
     numbers = itertools.count(1)
     return lambda size: next(numbers).to_bytes(size, "big")
@@ -54,7 +66,7 @@ class Running:
     """A started controller and a channel to it."""
 
     controller: Controller
-    clock: ManualClock
+    clock: ManualClock | SteppedClock
     listening: Listening
     channel: grpc.aio.Channel
 
@@ -67,6 +79,11 @@ class Running:
     def control(self) -> control_pb2_grpc.ControlServiceAsyncStub:
         """Calls of ControlService."""
         return control_pb2_grpc.ControlServiceStub(self.channel)  # type: ignore[return-value]
+
+    @property
+    def replay(self) -> control_pb2_grpc.ReplayServiceAsyncStub:
+        """Calls of ReplayService."""
+        return control_pb2_grpc.ReplayServiceStub(self.channel)  # type: ignore[return-value]
 
     async def settled(self) -> None:
         """Waits until every connected sidecar has answered what is stored now."""
@@ -85,11 +102,10 @@ class Running:
 async def running(
     store: str = "sqlite://",
     *,
-    clock: ManualClock | None = None,
+    clock: ManualClock | SteppedClock | None = None,
     intervals: Intervals = FAST,
     limits: Limits | None = None,
     webhook: Webhook | None = None,
-    replay: bool = False,
 ) -> AsyncIterator[Running]:
     """Runs a controller on a free port of this machine."""
     clock = clock or ManualClock()
@@ -98,14 +114,13 @@ async def running(
         store=store,
         metrics="127.0.0.1:0",
         drain_seconds=1.0,
-        replay=replay,
         webhook=webhook or Webhook(),
     )
     opened = open_store(store)
     around = Surroundings(
         store=opened,
         clock=clock,
-        random_bytes=counting_bytes(),  # type: ignore[arg-type]
+        random_bytes=counting_bytes(),
         intervals=intervals,
         limits=limits or Limits(),
     )

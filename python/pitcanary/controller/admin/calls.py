@@ -18,6 +18,9 @@ from google.protobuf.message import Message
 from pitcanary.controller.access import StoreAccess
 from pitcanary.controller.admin.once import key_of, once
 from pitcanary.controller.admin.scope import RandomBytes, ensure, existing, scope_of
+from pitcanary.controller.effects import ChangeWriter
+from pitcanary.controller.limits import Intervals
+from pitcanary.controller.propagation import PropagationReport
 from pitcanary.controller.status import status_of
 from pitcanary.controller.writer import Priority
 from pitcanary.errors import PitcanaryError
@@ -31,11 +34,25 @@ Response = TypeVar("Response", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What calls need beside their request."""
+    """What calls need beside their request.
+
+    `report` tells how a rollback reached the sidecars of this process.
+    """
 
     access: StoreAccess
     clock: Clock
     random_bytes: RandomBytes
+    writer: ChangeWriter
+    intervals: Intervals
+    report: Callable[[int, int], PropagationReport | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a call was made, and what it may use."""
+
+    at: datetime
+    tools: Tools
 
 
 class Call(Protocol):
@@ -51,14 +68,14 @@ class Read(Generic[Request, Response]):
     """A call that changes nothing."""
 
     request: type[Request]
-    answer: Callable[[Reader, Request, datetime], Response]
+    answer: Callable[[Reader, Request, Moment], Response]
 
     def handler(self, tools: Tools) -> grpc.RpcMethodHandler[Message, Message]:
         """See `Call.handler`."""
 
         async def serve(request: Request) -> Response:
-            at = tools.clock.now()
-            return await tools.access.read(lambda reader: self.answer(reader, request, at))
+            moment = Moment(tools.clock.now(), tools)
+            return await tools.access.read(lambda reader: self.answer(reader, request, moment))
 
         return _unary(self.request, serve)
 
@@ -67,32 +84,31 @@ class Read(Generic[Request, Response]):
 class Write(Generic[Request, Response]):
     """A call that changes something, once per idempotency key.
 
-    `change` gets the environment's id and the time. Only a call that `creates` may
+    `change` gets the environment's id. Only a call that `creates` may
     name an environment that does not exist yet.
     """
 
     request: type[Request]
     response: type[Response]
-    change: Callable[[Transaction, int, Request, datetime], Response]
+    change: Callable[[Transaction, int, Request, Moment], Response]
     creates: bool = False
 
     def handler(self, tools: Tools) -> grpc.RpcMethodHandler[Message, Message]:
         """See `Call.handler`."""
 
         async def serve(request: Request) -> Response:
-            at = tools.clock.now()
+            moment = Moment(tools.clock.now(), tools)
             return await tools.access.write(
-                Priority.CHANGE, lambda transaction: self._work(transaction, request, tools, at)
+                Priority.CHANGE, lambda transaction: self._work(transaction, request, moment)
             )
 
         return _unary(self.request, serve)
 
-    def _work(
-        self, transaction: Transaction, request: Request, tools: Tools, at: datetime
-    ) -> Response:
+    def _work(self, transaction: Transaction, request: Request, moment: Moment) -> Response:
         scope: admin_pb2.Scope = request.scope  # type: ignore[attr-defined] # all requests
         if self.creates:
-            environment = ensure(transaction, scope_of(scope), tools.random_bytes, at).id
+            random_bytes = moment.tools.random_bytes
+            environment = ensure(transaction, scope_of(scope), random_bytes, moment.at).id
         else:
             environment = existing(transaction, scope).id
         key: str = request.idempotency_key  # type: ignore[attr-defined] # all changes
@@ -100,8 +116,8 @@ class Write(Generic[Request, Response]):
             transaction,
             key_of(environment, key, request),
             self.response,
-            at,
-            lambda: self.change(transaction, environment, request, at),
+            moment.at,
+            lambda: self.change(transaction, environment, request, moment),
         )
 
 

@@ -6,8 +6,7 @@ the chain without trusting this process.
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from pitcanary.controller.admin.calls import Moment
 from pitcanary.controller.admin.prompts import timestamp
 from pitcanary.controller.admin.scope import existing
 from pitcanary.errors import NotFound, nearest
@@ -19,7 +18,7 @@ LARGEST_LIMIT = 1_000
 
 
 def list_decisions(
-    reader: Reader, request: admin_pb2.ListDecisionsRequest, _at: datetime
+    reader: Reader, request: admin_pb2.ListDecisionsRequest, _moment: Moment
 ) -> admin_pb2.ListDecisionsResponse:
     """Reads decisions of one rollout or of all, newest first."""
     environment = existing(reader, request.scope).id
@@ -36,7 +35,7 @@ def list_decisions(
 
 
 def get_decision(
-    reader: Reader, request: admin_pb2.GetDecisionRequest, _at: datetime
+    reader: Reader, request: admin_pb2.GetDecisionRequest, _moment: Moment
 ) -> admin_pb2.GetDecisionResponse:
     """Reads one decision with its record."""
     environment = existing(reader, request.scope).id

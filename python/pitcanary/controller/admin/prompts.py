@@ -12,6 +12,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from pitcanary.controller.admin.calls import Moment
 from pitcanary.controller.admin.scope import existing
 from pitcanary.controller.connection import version_message
 from pitcanary.errors import NotFound, TransitionRefused, nearest
@@ -25,7 +26,7 @@ def push_version(
     transaction: Transaction,
     environment: int,
     request: admin_pb2.PushVersionRequest,
-    at: datetime,
+    moment: Moment,
 ) -> admin_pb2.PushVersionResponse:
     """Stores a version and points at it those of the labels that do not exist yet.
 
@@ -33,7 +34,7 @@ def push_version(
         InvalidValue: The version, or a name, is not one.
     """
     content = PromptContent.from_json(request.version_json)
-    change = Change(request.actor, request.reason, at)
+    change = Change(request.actor, request.reason, moment.at)
     name = check_name("prompt", request.prompt)
     labels = [check_name("label", label) for label in request.labels]
     prompt = transaction.prompts.ensure(environment, name, change)
@@ -54,7 +55,7 @@ def move_label(
     transaction: Transaction,
     environment: int,
     request: admin_pb2.MoveLabelRequest,
-    at: datetime,
+    moment: Moment,
 ) -> admin_pb2.MoveLabelResponse:
     """Points a label at a version.
 
@@ -77,7 +78,7 @@ def move_label(
     if before is not None and before.version == version.id:
         current = transaction.environments.config_version(environment)
     else:
-        change = Change(request.actor, request.reason, at)
+        change = Change(request.actor, request.reason, moment.at)
         transaction.labels.move(environment, prompt.id, label, version.id, change)
         current = transaction.environments.raise_revision(environment)
     return admin_pb2.MoveLabelResponse(
@@ -86,7 +87,7 @@ def move_label(
 
 
 def list_prompts(
-    reader: Reader, request: admin_pb2.ListPromptsRequest, _at: datetime
+    reader: Reader, request: admin_pb2.ListPromptsRequest, _moment: Moment
 ) -> admin_pb2.ListPromptsResponse:
     """Reads prompts by name with where their labels point."""
     environment = existing(reader, request.scope).id
@@ -98,7 +99,7 @@ def list_prompts(
 
 
 def list_versions(
-    reader: Reader, request: admin_pb2.ListVersionsRequest, _at: datetime
+    reader: Reader, request: admin_pb2.ListVersionsRequest, _moment: Moment
 ) -> admin_pb2.ListVersionsResponse:
     """Reads the versions of a prompt, newest first."""
     environment = existing(reader, request.scope).id
@@ -111,7 +112,7 @@ def list_versions(
 
 
 def get_version(
-    reader: Reader, request: admin_pb2.GetVersionRequest, _at: datetime
+    reader: Reader, request: admin_pb2.GetVersionRequest, _moment: Moment
 ) -> admin_pb2.GetVersionResponse:
     """Reads one version by number, digest or label; without any of them, the newest."""
     environment = existing(reader, request.scope).id

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import grpc
 
-from pitcanary.controller.admin import decisions, prompts, sidecars
+from pitcanary.controller.admin import actions, apply, decisions, prompts, rollouts, sidecars
 from pitcanary.controller.admin.calls import Call, Read, Tools, Write
+from pitcanary.controller.admin.watch import RolloutNews, WatchRollout
 from pitcanary.v1 import admin_pb2 as pb
 
 SERVICE = "pitcanary.v1.AdminService"
@@ -23,14 +24,19 @@ CALLS: Mapping[str, Call] = {
     "ListVersions": Read(pb.ListVersionsRequest, prompts.list_versions),
     "GetVersion": Read(pb.GetVersionRequest, prompts.get_version),
     "MoveLabel": Write(pb.MoveLabelRequest, pb.MoveLabelResponse, prompts.move_label),
+    "ApplyRollout": Write(pb.ApplyRolloutRequest, pb.ApplyRolloutResponse, apply.apply_rollout),
+    "ListRollouts": Read(pb.ListRolloutsRequest, rollouts.list_rollouts),
+    "GetRollout": Read(pb.GetRolloutRequest, rollouts.get_rollout),
+    "ActOnRollout": Write(pb.ActOnRolloutRequest, pb.ActOnRolloutResponse, actions.act_on_rollout),
     "ListDecisions": Read(pb.ListDecisionsRequest, decisions.list_decisions),
     "GetDecision": Read(pb.GetDecisionRequest, decisions.get_decision),
     "ListSidecars": Read(pb.ListSidecarsRequest, sidecars.list_sidecars),
 }
 
 
-def admin_service(tools: Tools) -> grpc.GenericRpcHandler:
-    """The service, to be added to a server."""
+def admin_service(tools: Tools, news: RolloutNews) -> grpc.GenericRpcHandler:
+    """The service, to be added to a server; `news` wakes who watches."""
+    calls: Mapping[str, Call] = {**CALLS, "WatchRollout": WatchRollout(news)}
     return grpc.method_handlers_generic_handler(
-        SERVICE, {name: call.handler(tools) for name, call in CALLS.items()}
+        SERVICE, {name: call.handler(tools) for name, call in calls.items()}
     )

@@ -6,31 +6,25 @@ reached them is measured in `controller.hub`.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from pitcanary.controller.admin.calls import Moment
 from pitcanary.controller.admin.prompts import timestamp
 from pitcanary.controller.admin.scope import existing
+from pitcanary.controller.analysis.facts import is_connected
 from pitcanary.controller.connection import version_message
 from pitcanary.store.interface import Reader, SidecarRow
 from pitcanary.v1 import admin_pb2
 
-HEARD_WITHIN = timedelta(seconds=30)
-"""A connection not heard of for longer belongs to a replica that died."""
-
-
-def is_connected(row: SidecarRow, at: datetime) -> bool:
-    """Whether some replica holds a stream of this sidecar."""
-    return bool(row.hello.replica) and at - row.seen_at <= HEARD_WITHIN
-
 
 def list_sidecars(
-    reader: Reader, request: admin_pb2.ListSidecarsRequest, at: datetime
+    reader: Reader, request: admin_pb2.ListSidecarsRequest, moment: Moment
 ) -> admin_pb2.ListSidecarsResponse:
     """Reads all sidecars, ascending by id."""
     environment = existing(reader, request.scope).id
     current = reader.environments.config_version(environment)
     return admin_pb2.ListSidecarsResponse(
-        sidecars=[_info(row, at) for row in reader.sidecars.list(environment)],
+        sidecars=[_info(row, moment.at) for row in reader.sidecars.list(environment)],
         config_version=version_message(current),
     )
 

@@ -4,6 +4,7 @@
 //! and random bytes are arguments, so any answer can be given again from its inputs.
 
 pub mod assign;
+pub mod breaker;
 pub mod evaluate;
 pub mod evidence;
 pub mod report;

@@ -81,7 +81,7 @@ def _run(plan: Plan) -> ReplayResult:
         TimeElapsedColumn(),
         console=complaints,
     )
-    with bar, ReplayCluster(plan.seed) as cluster:
+    with bar, ReplayCluster() as cluster:
         task = bar.add_task("starting", total=plan.max_requests)
 
         def watch(progress: Progress) -> None:

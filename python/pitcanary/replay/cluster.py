@@ -22,13 +22,10 @@ OPTIONS = (("grpc.default_authority", "localhost"),)
 class ReplayCluster:
     """A context in which replays run.
 
-    Args:
-        seed: Of everything the processes would draw at random: salts and keys. The
-            same seed assigns the same units to the same slots.
+    Salts and keys are not random in a replay, so the same units get the same slots.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self) -> None:
         self._children = Children()
         self._channels: list[grpc.Channel] = []
         self._session: Session | None = None
@@ -64,7 +61,7 @@ class ReplayCluster:
             f"--listen=unix:{folder}/controller.sock",
             f"--store=sqlite:///{folder}/replay.db",
             "--replay",
-            f"--seed={self._seed}",
+            "--metrics=127.0.0.1:0",
         )
         sidecar = self._children.start(
             "sidecar",
@@ -74,6 +71,7 @@ class ReplayCluster:
             f"--data-dir={folder}/sidecar",
             "--sidecar-id=replay",
             "--replay",
+            "--metrics=127.0.0.1:0",
         )
         self._session = Session(
             self._channel(controller.listen[0]),

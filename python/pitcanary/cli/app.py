@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pitcanary.cli import decisions, prompts
+from pitcanary.cli import decisions, prompts, rollouts
 from pitcanary.cli.controller import controller
 from pitcanary.cli.demo import demo
 from pitcanary.cli.replay import replay
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Progressive delivery for LLM prompts.",
 )
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(rollouts.app, name="rollouts")
 app.add_typer(decisions.app, name="decisions")
 app.command()(up)
 app.command()(controller)

@@ -398,13 +398,9 @@ class Bundle:
         """Exposures and outcomes by epoch and arm."""
     def unit_counts(self, rollout: int, generation: int) -> dict[tuple[int, int], tuple[int, int]]:
         """Units, and those seen in several arms, by epoch of first sight and arm."""
-    def distribution(
-        self, rollout: int, generation: int, metric: int, arm: int
-    ) -> dict[int, int]:
+    def distribution(self, rollout: int, generation: int, metric: int, arm: int) -> dict[int, int]:
         """Observations per scale-6 bucket, over epochs and segments; ValueError on overflow."""
-    def missing_counts(
-        self, rollout: int, generation: int
-    ) -> dict[tuple[int, int, int], int]:
+    def missing_counts(self, rollout: int, generation: int) -> dict[tuple[int, int, int], int]:
         """Observations that did not come, by arm, metric and number of the reason."""
     def exclusion_counts(self, rollout: int) -> dict[tuple[int, int], int]:
         """Answers outside the comparison, by arm and number of the reason."""

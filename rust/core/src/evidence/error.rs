@@ -33,9 +33,6 @@ pub enum EvidenceError {
     /// A histogram was refused.
     #[error("a histogram of the evidence is refused: {0}")]
     Histogram(#[from] SketchError),
-    /// The frames to merge belong to different environments.
-    #[error("the frames belong to different environments: merge each environment on its own")]
-    Environments,
 }
 
 impl From<prost::DecodeError> for EvidenceError {

@@ -331,6 +331,29 @@ fn keys_must_ascend() {
 }
 
 #[test]
+fn a_small_frame_cannot_claim_much_memory() {
+    let mut wide = crate::sketch::Sketch::new();
+    wide.insert(1).unwrap();
+    wide.insert(u64::MAX).unwrap();
+    let histogram = |metric| crate::v1::HistogramCell {
+        metric,
+        histogram: wide.encode().into(),
+        ..Default::default()
+    };
+    let frame = |count: u32| crate::v1::Frame {
+        evidence: Some(crate::v1::Evidence {
+            histograms: (0..count).map(histogram).collect(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let read = |count| Bundle::decode_frame(prost::Message::encode_to_vec(&frame(count)));
+    assert_eq!(read(1000).map(|bundle| bundle.histograms.len()), Ok(1000));
+    let refused = EvidenceError::Malformed("the histograms span too many buckets");
+    assert_eq!(read(1100), Err(refused));
+}
+
+#[test]
 fn cells_of_two_shapes_do_not_merge() {
     let key = cell_key(1, 0, 0);
     let observed = |shape, observation| {

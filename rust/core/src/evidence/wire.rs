@@ -23,6 +23,10 @@ use crate::v1;
 /// Reject codes of a bundle: far more than the protocol has.
 const MAX_REJECT_CODES: usize = 256;
 
+/// Buckets that the histograms of one frame may span together: 32 MiB in memory. A few
+/// bytes can name two buckets that are 4,000 apart.
+const MAX_FRAME_BUCKETS: usize = 1 << 22;
+
 const SEVERAL: u8 = MAX_ARMS;
 
 impl Bundle {
@@ -44,14 +48,15 @@ impl Bundle {
         self.to_message().encode_to_vec()
     }
 
-    /// Reads the bytes of a `pitcanary.v1.Evidence`.
+    /// Reads the bytes of a `pitcanary.v1.Evidence` from a source that is trusted to
+    /// have written what it had in memory; frames are read by [`Bundle::decode_frame`].
     ///
     /// # Errors
     ///
     /// [`EvidenceError`] for anything but what [`Bundle::encode`] writes for some
     /// bundle, unknown fields aside; never panics.
     pub fn decode(bytes: impl Into<Bytes>) -> Result<Self, EvidenceError> {
-        let mut reader = Reader::default();
+        let mut reader = Reader::with_room(usize::MAX);
         reader.read(bytes.into())?;
         Ok(reader.bundle)
     }
@@ -60,10 +65,11 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// As [`Bundle::decode`].
+    /// As [`Bundle::decode`], and when reading it would take memory out of all
+    /// proportion to the frame.
     pub fn decode_frame(bytes: impl Into<Bytes>) -> Result<Self, EvidenceError> {
         const EVIDENCE: u32 = 6;
-        let mut reader = Reader::default();
+        let mut reader = Reader::with_room(MAX_FRAME_BUCKETS);
         each_field(bytes.into(), |tag, field| match tag {
             EVIDENCE => reader.read(field),
             _ => Ok(()),
@@ -93,13 +99,22 @@ pub(super) fn each_field(
 }
 
 /// Collects a bundle field by field.
-#[derive(Default)]
 struct Reader {
     bundle: Bundle,
     last_units: Option<(UnitKey, u32)>,
+    /// Buckets that further histograms may span.
+    bucket_room: usize,
 }
 
 impl Reader {
+    fn with_room(bucket_room: usize) -> Self {
+        Self {
+            bundle: Bundle::default(),
+            last_units: None,
+            bucket_room,
+        }
+    }
+
     fn read(&mut self, bytes: Bytes) -> Result<(), EvidenceError> {
         each_field(bytes, |tag, field| match tag {
             1 => self.cell(&v1::Cell::decode(field)?),
@@ -140,6 +155,12 @@ impl Reader {
         if sketch.count() == 0 {
             return Err(EMPTY);
         }
+        self.bucket_room =
+            self.bucket_room
+                .checked_sub(span(&sketch))
+                .ok_or(EvidenceError::Malformed(
+                    "the histograms span too many buckets",
+                ))?;
         append(&mut self.bundle.histograms, key, sketch, "histograms")
     }
 
@@ -225,6 +246,13 @@ impl Reader {
             foreign: message.foreign,
         })
     }
+}
+
+/// Buckets from the lowest to the highest that is counted.
+fn span(sketch: &Sketch) -> usize {
+    let mut counted = sketch.buckets().map(|(bucket, _)| bucket);
+    let first = counted.next().unwrap_or(0);
+    counted.last().unwrap_or(first).abs_diff(first) as usize + 1
 }
 
 const EMPTY: EvidenceError = EvidenceError::Malformed("an entry counts nothing");

@@ -200,7 +200,7 @@ fn a_metric_must_be_able_to_count_its_source() {
 }
 
 #[test]
-fn templates_prices_and_keys_are_checked() {
+fn templates_schemas_prices_and_keys_are_checked() {
     let template = refusal(|message| {
         let text = "{{ confidential".to_owned();
         message.versions[2].content = Some(v1::version::Content::Text(text));
@@ -208,6 +208,13 @@ fn templates_prices_and_keys_are_checked() {
     assert!(
         template.starts_with("version 3: line 1 of the template"),
         "{template}"
+    );
+    let schema = refusal(|message| {
+        message.versions[2].output_schema_json = r#"{"$ref": "https://example.com"}"#.to_owned();
+    });
+    assert!(
+        schema.starts_with("version 3: `") && schema.contains("never fetched"),
+        "{schema}"
     );
     let price = |model: &str, currency: &str| v1::Price {
         model: model.to_owned(),

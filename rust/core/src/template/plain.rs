@@ -66,7 +66,8 @@ impl Plain {
     }
 }
 
-/// Text as it is, whole numbers without a point, null as nothing, the rest as JSON.
+/// Text as it is, whole numbers without a point at any depth, null as nothing, the rest
+/// as JSON.
 fn write_value(out: &mut String, value: &Value) {
     match value {
         Value::Null => {}
@@ -75,7 +76,19 @@ fn write_value(out: &mut String, value: &Value) {
             Some(integer) => out.push_str(&integer.to_string()),
             None => out.push_str(&number.to_string()),
         },
-        other => out.push_str(&other.to_string()),
+        other => out.push_str(&with_whole_numbers(other).to_string()),
+    }
+}
+
+fn with_whole_numbers(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => whole(number).map_or_else(|| value.clone(), Value::from),
+        Value::Array(items) => items.iter().map(with_whole_numbers).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| (name.clone(), with_whole_numbers(field)))
+            .collect(),
+        other => other.clone(),
     }
 }
 

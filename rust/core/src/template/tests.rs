@@ -21,12 +21,12 @@ fn names(template: &Template) -> Vec<&str> {
 fn plain_writes_every_kind_of_value() {
     let variables = json!({
         "text": "a <b> & \"c\"", "whole": 3.0, "large": 9_007_199_254_740_993_i64, "half": 0.5,
-        "yes": true, "none": null, "list": [1, "a"], "object": {"k": 1}, "unused": 1
+        "yes": true, "none": null, "list": [1.0, "a"], "object": {"k": [2.0, 0.5]}, "unused": 1
     });
     let source = "{{text}}|{{ whole }}|{{\tlarge}}|{{half}}|{{yes}}|{{none}}|{{list}}|{{object}}";
     assert_eq!(
         render(Syntax::Plain, source, &variables).unwrap(),
-        "a <b> & \"c\"|3|9007199254740993|0.5|true||[1,\"a\"]|{\"k\":1}"
+        "a <b> & \"c\"|3|9007199254740993|0.5|true||[1,\"a\"]|{\"k\":[2,0.5]}"
     );
 }
 

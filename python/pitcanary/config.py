@@ -87,7 +87,8 @@ class Webhook:
 class ControllerSettings:
     """Everything a controller process needs to start.
 
-    `name` tells replicas apart; empty means the host's name.
+    `name` tells replicas apart; empty means the host's name. `seed` is that of a
+    replay: of everything a process would draw at random.
     """
 
     listen: tuple[str, ...] = ("127.0.0.1:7071",)
@@ -96,6 +97,7 @@ class ControllerSettings:
     name: str = ""
     metrics: str = "127.0.0.1:9465"
     replay: bool = False
+    seed: int = 0
     drain_seconds: float = 10.0
     webhook: Webhook = field(default_factory=Webhook)
     tls: Tls = field(default_factory=Tls)

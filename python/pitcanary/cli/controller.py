@@ -42,6 +42,9 @@ def controller(
     replay: Annotated[
         bool, typer.Option(help="Let ReplayService set the clock; never in production.")
     ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Of a replay: the same seed draws the same salts and keys.")
+    ] = None,
 ) -> None:
     """Run a controller.
 
@@ -52,11 +55,13 @@ def controller(
         "listen": listen or None,
         "insecure_listen": insecure_listen or None,
         "store": store,
-        "metrics": metrics,
+        # A replay is watched by who drives it; its port would only be in the way.
+        "metrics": "" if replay and metrics is None else metrics,
         "webhook_url": webhook,
         "name": name,
         "drain_seconds": drain_seconds,
         "replay": replay or None,
+        "seed": seed,
     }
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s"

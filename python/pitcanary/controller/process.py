@@ -76,7 +76,7 @@ async def _serve(settings: ControllerSettings) -> None:
 
 def _surroundings(settings: ControllerSettings, store: Store) -> Surroundings:
     if settings.replay:
-        return Surroundings(store, ReplayClock(), ReplayBytes())
+        return Surroundings(store, ReplayClock(), ReplayBytes(settings.seed))
     return Surroundings(store, SystemClock(), secrets.token_bytes)
 
 

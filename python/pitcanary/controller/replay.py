@@ -43,13 +43,14 @@ class ReplayClock:
 class ReplayBytes:
     """Bytes that look random and are the same in every replay; never for production."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
         self._drawn = 0
 
     def __call__(self, size: int) -> bytes:
         """Draws the next bytes."""
         self._drawn += 1
-        return hashlib.shake_256(b"pitcanary replay %d" % self._drawn).digest(size)
+        return hashlib.shake_256(b"pitcanary replay %d %d" % (self._seed, self._drawn)).digest(size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from pitcanary.controller.limits import Intervals
 from pitcanary.controller.record import Act, basis_of, digest
 from pitcanary.controller.snapshot.rollouts import thresholds_in_force
 from pitcanary.controller.stored import rollout_of, update_of
+from pitcanary.model.action import Event, Reason
 from pitcanary.model.rollout import Rollout
 from pitcanary.rollout import gate
 from pitcanary.rollout.gate import Ruling
@@ -112,7 +113,7 @@ class _OneLook:
         )  # fmt: skip
         ruling = gate.decide(self._rollout, notes.assessment, known.health, now)
         decision = None
-        if gate.worth_recording(self._rollout, ruling, sealed=False):
+        if worth_recording(self._rollout, ruling):
             decision = self._decide(ruling, known)
         elif sealed:
             self._keep(ruling)
@@ -159,6 +160,16 @@ class _OneLook:
         kept = replace(self._rollout, message=ruling.rule, revision=self._row.revision + 1)
         self._transaction.rollouts.update(update_of(self._row, kept, self._now))
         self._rollout = kept
+
+
+def worth_recording(rollout: Rollout, ruling: Ruling) -> bool:
+    """Whether a ruling gets a record: every action, and a hold for a new reason.
+
+    A paused rollout holds because it is paused, which the record of the pause says.
+    """
+    if ruling.event is Event.HOLD and ruling.reason is Reason.PAUSED:
+        return False
+    return gate.worth_recording(rollout, ruling, sealed=False)
 
 
 def seal_due(rollout: Rollout, *, counted: bool, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import TypeAlias
 
 import grpc
 
@@ -16,8 +17,14 @@ from pitcanary.config import ControllerSettings, Webhook
 from pitcanary.controller.application import Controller, Listening, Surroundings
 from pitcanary.controller.limits import Intervals, Limits
 from pitcanary.controller.replay import ReplayClock
-from pitcanary.store import open_store
+from pitcanary.controller.stored import rollout_of
+from pitcanary.controller.trips import tripped
+from pitcanary.store import Reader, open_store
 from pitcanary.v1 import admin_pb2, admin_pb2_grpc, control_pb2, control_pb2_grpc
+
+ConfigStream: TypeAlias = (
+    "grpc.aio.StreamStreamCall[control_pb2.StreamConfigRequest, control_pb2.StreamConfigResponse]"
+)
 
 START = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
@@ -90,6 +97,16 @@ class Running:
         stored = await self.controller.watch.refresh(1)
         await asyncio.wait_for(self.controller.hub.settled(1, stored), 10)
 
+    async def tripped(self, count: int) -> None:
+        """Waits until so many breaker trips of the first rollout are stored."""
+
+        def look(reader: Reader) -> int:
+            (row,) = reader.rollouts.active(1)
+            return len(tripped(reader, 1, rollout_of(row)))
+
+        while await self.controller.access.read(look) < count:
+            pass  # every look waits for the store
+
     async def push(self, prompt: str, text: str, *labels: str) -> admin_pb2.VersionInfo:
         """Pushes a text version."""
         request = admin_pb2.PushVersionRequest(
@@ -106,12 +123,14 @@ async def running(
     intervals: Intervals = FAST,
     limits: Limits | None = None,
     webhook: Webhook | None = None,
+    name: str = "",
 ) -> AsyncIterator[Running]:
     """Runs a controller on a free port of this machine."""
     clock = clock or ManualClock()
     settings = ControllerSettings(
         listen=("127.0.0.1:0",),
         store=store,
+        name=name,
         metrics="127.0.0.1:0",
         drain_seconds=1.0,
         webhook=webhook or Webhook(),
@@ -148,6 +167,7 @@ class FakeSidecar:
 
     def __post_init__(self) -> None:
         self._news = asyncio.Event()
+        self._stream: ConfigStream | None = None
 
     def hello(self) -> control_pb2.Hello:
         """The first message."""
@@ -163,7 +183,7 @@ class FakeSidecar:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[FakeSidecar]:
         """Holds the stream open and answers every snapshot."""
-        stream = self.control.StreamConfig()
+        self._stream = stream = self.control.StreamConfig()
         await stream.write(control_pb2.StreamConfigRequest(hello=self.hello()))
         task = asyncio.create_task(self._follow(stream))
         try:
@@ -188,12 +208,19 @@ class FakeSidecar:
             await asyncio.wait_for(self._news.wait(), 10)
         return self.keep_alives[-1]
 
-    async def _follow(
-        self,
-        stream: grpc.aio.StreamStreamCall[
-            control_pb2.StreamConfigRequest, control_pb2.StreamConfigResponse
-        ],
-    ) -> None:
+    async def trip(self, epoch: int | None = None) -> None:
+        """Says that it took the candidate back, now or in an earlier epoch."""
+        (rollout,) = self.snapshots[-1].rollouts
+        trip = control_pb2.BreakerTrip(
+            rollout=rollout.id,
+            allocation_epoch=epoch or rollout.allocation_epoch,
+            candidate_failures=60,
+            candidate_requests=60,
+        )
+        assert self._stream is not None
+        await self._stream.write(control_pb2.StreamConfigRequest(breaker_trip=trip))
+
+    async def _follow(self, stream: ConfigStream) -> None:
         async for message in stream:
             if message.HasField("keep_alive"):
                 self.keep_alives.append(message.keep_alive.config_version)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import orjson
 
+from pitcanary.config import Webhook
 from pitcanary.v1 import admin_pb2, control_pb2, sketch_pb2
 from tests.integration.controller.frames import Key, drawn, evidence, upload
-from tests.integration.controller.harness import FakeSidecar, Running
+from tests.integration.controller.harness import FakeSidecar, Running, SteppedClock, running
 
 TICK = timedelta(seconds=15)
 NAME = "greeting-v2"
@@ -31,6 +33,23 @@ def spec(**changes: object) -> dict[str, object]:
         "policies": {"tick": "15s"},
     }
     return fields | changes
+
+
+@asynccontextmanager
+async def scenario(
+    store: str = "sqlite://",
+    rates: tuple[float, float] = (0.05, 0.05),
+    *,
+    clock: SteppedClock | None = None,
+    webhook: Webhook | None = None,
+) -> AsyncIterator[Scenario]:
+    """A controller with one sidecar connected, ready to begin."""
+    async with (
+        running(store, clock=clock or SteppedClock(), webhook=webhook) as here,
+        FakeSidecar(here.control).connected() as sidecar,
+    ):
+        await sidecar.until(0)
+        yield Scenario(here, sidecar, rates)
 
 
 @dataclass

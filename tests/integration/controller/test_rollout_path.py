@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 from pitcanary.v1 import admin_pb2
-from tests.integration.controller.harness import FakeSidecar, SteppedClock, running
-from tests.integration.controller.scenario import NAME, Scenario
-
-
-@asynccontextmanager
-async def scenario(
-    store: str = "sqlite://", rates: tuple[float, float] = (0.05, 0.05)
-) -> AsyncIterator[Scenario]:
-    async with (
-        running(store, clock=SteppedClock()) as here,
-        FakeSidecar(here.control).connected() as sidecar,
-    ):
-        await sidecar.until(0)
-        yield Scenario(here, sidecar, rates)
+from tests.integration.controller.scenario import NAME, scenario
 
 
 async def test_a_harmful_candidate_is_taken_back_and_the_fleet_serves_the_baseline() -> None:

@@ -178,7 +178,7 @@ def _refuse_rewriting(before: Rollout, spec: RolloutSpec) -> None:
     opened = before.stage.index + 1 if before.stage else 0
     if before.spec.stages[:opened] != spec.stages[:opened]:
         raise TransitionRefused(
-            f"{what} has opened `{opened}` stages, which cannot change any more"
+            f"{what} has opened `{opened}` of its stages, which cannot change any more"
         )
 
 

@@ -90,14 +90,14 @@ def _metrics(metrics: list[View]) -> Table:
     for column in COLUMNS:
         table.add_column(column, overflow="fold")
     for metric in metrics:
-        verdict = metric["verdict"]
+        verdict = metric.get("verdict", "insufficient_data")
         table.add_row(
             metric["name"],
             _value(metric, "baseline"),
             _value(metric, "candidate"),
             _difference(metric),
-            metric["limit"],
-            f"{_short(metric['baseline']['n'])}/{_short(metric['candidate']['n'])}",
+            metric.get("limit", "–"),
+            f"{_short(_count(metric, 'baseline'))}/{_short(_count(metric, 'candidate'))}",
             f"{_glyph(verdict)} {verdict.upper()}",
         )
     return table
@@ -106,11 +106,11 @@ def _metrics(metrics: list[View]) -> Table:
 def _value(metric: View, arm: str) -> str:
     """A rate in per cent; a quantile as seconds of the distribution it is about."""
     if metric["kind"] == "quantile":
-        quantiles = metric.get("quantiles")
-        return "–" if not quantiles else f"{quantiles[arm] / 1e6:.2f} s"
-    value = metric[arm]["value"]
-    if metric[arm]["n"] == 0:
+        quantile = (metric.get("quantiles") or {}).get(arm)
+        return "–" if quantile is None else f"{quantile / 1e6:.2f} s"
+    if _count(metric, arm) == 0:
         return "–"
+    value = metric[arm]["value"]
     return f"{value:.2%}" if metric["kind"] == "rate" else f"{value:,.4g}"
 
 
@@ -122,6 +122,12 @@ def _difference(metric: View) -> str:
         low, high = bounds["low"] * 100, bounds["high"] * 100
         return f"{bounds['estimate'] * 100:+.2f} pp [{low:+.2f}, {high:+.2f}]"
     return f"{bounds['estimate']:+.3g} [{bounds['low']:+.3g}, {bounds['high']:+.3g}]"
+
+
+def _count(metric: View, arm: str) -> int:
+    """Observations of an arm; none before the first look."""
+    figures: Mapping[str, int] = metric.get(arm) or {}
+    return figures.get("n", 0)
 
 
 def _short(count: int) -> str:

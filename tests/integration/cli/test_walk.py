@@ -95,7 +95,7 @@ def test_a_release_from_push_to_abort(run: Program) -> None:
 
 
 def test_refusals_are_one_clear_paragraph(run: Program) -> None:
-    (run.folder / "wrong.yaml").write_text(MANIFEST.replace("latency_p95", "latency_p59"))
+    (run.folder / "wrong.yaml").write_text(MANIFEST.replace("latency_p95", "latncy_p95"))
     refused = run("rollouts", "apply", "wrong.yaml", status=1)
     assert "wrong.yaml" in refused
     assert "latency_p95" in refused, "the nearest name is offered"

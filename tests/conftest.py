@@ -39,3 +39,13 @@ def postgresql_database(postgresql_server: PostgresqlServer) -> str:
     name = f"test_{next(_numbers)}"
     postgresql_server.create(name)
     return name
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many tests read the public data, and how many could not."""
+    outcomes = {
+        outcome: sum("data" in report.keywords for report in terminalreporter.getreports(outcome))
+        for outcome in ("passed", "failed", "skipped")
+    }
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+    terminalreporter.write_line(f"data tests: {counts}")

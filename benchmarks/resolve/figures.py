@@ -15,6 +15,7 @@ from statistics import median
 from benchmarks.resolve import messages
 from benchmarks.resolve.generator import Load, Measured, capture, measure
 from benchmarks.resolve.servers import echo_command, running, sidecar_command
+from pitcanary._native import store_snapshot
 
 SERVER_CORE, GENERATOR_CORE = 0, 1
 SATURATED = Load(connections=4, in_flight=64, seconds=3.0)
@@ -114,8 +115,10 @@ def transport_figures(bench: Bench) -> Iterator[Figure]:
 
 def sidecar_figures(bench: Bench, snapshot: Path) -> Iterator[Figure]:
     """What the sidecar costs beside a bare server."""
-    stock = sidecar_command(snapshot, coalesce=False)
-    sidecar = sidecar_command(snapshot, coalesce=True)
+    data_dir = bench.folder / "sidecar"
+    store_snapshot(str(data_dir), snapshot.read_bytes())
+    stock = sidecar_command(data_dir, coalesce=False)
+    sidecar = sidecar_command(data_dir, coalesce=True)
     commands = [echo_command(coalesce=False), stock, sidecar]
     echo, plain, coalesced = bench.compare(commands, SATURATED, pin=True)
     yield _figure("resolve.stock_vs_echo", plain, echo, _per_second)
@@ -124,7 +127,7 @@ def sidecar_figures(bench: Bench, snapshot: Path) -> Iterator[Figure]:
     yield _report_figure(bench, sidecar)
     echo, coalesced = bench.compare([commands[0], sidecar], SEQUENTIAL, pin=True)
     yield _figure("resolve.sequential_p99_vs_echo", coalesced, echo, _p99_us)
-    busy = sidecar_command(snapshot, coalesce=True, busy=True)
+    busy = sidecar_command(data_dir, coalesce=True, busy=True)
     idle, loaded = bench.compare([sidecar, busy], SHARED, pin=False)
     yield _figure("resolve.busy_python_vs_idle", loaded, idle, _per_second)
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT / "target" / "release"
 TCP = "tcp:127.0.0.1:0"
 
-_ADDRESS = re.compile(r"(?:tcp:[\d.]+:\d+|unix:\S+)")
+_ADDRESS = re.compile(r"(?:tcp:)?(127\.0\.0\.1:\d+)")
 _STOP_SECONDS = 10
 _CLOCK_TICKS_PER_SECOND = 100  # USER_HZ: what /proc reports in, on every Linux
 
@@ -63,14 +63,15 @@ def echo_command(*, coalesce: bool) -> list[str]:
     return [*command, "--coalesce"] if coalesce else command
 
 
-def sidecar_command(snapshot: Path, *, coalesce: bool, busy: bool = False) -> list[str]:
-    """The sidecar on a snapshot file, without a controller.
+def sidecar_command(data_dir: Path, *, coalesce: bool, busy: bool = False) -> list[str]:
+    """The sidecar on a stored snapshot, without a controller.
 
     `busy` adds a Python thread that never rests to the sidecar's process.
     """
     program = ["-c", _BUSY] if busy else ["-m", "pitcanary"]
-    options = ["sidecar", "--snapshot", str(snapshot), "--listen", TCP]
-    return [sys.executable, *program, *options, *([] if coalesce else ["--no-coalesce-writes"])]
+    options = [f"--listen={TCP}", f"--data-dir={data_dir}", "--controller=", "--metrics="]
+    flags = ["sidecar", *options, *([] if coalesce else ["--no-coalesce"])]
+    return [sys.executable, *program, *flags]
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def running(command: Sequence[str], core: int | None) -> Iterator[Running]:
     try:
         for line in process.stdout:
             if match := _ADDRESS.search(line):
-                yield Running(match[0], process.pid)
+                yield Running(f"tcp:{match[1]}", process.pid)
                 return
         message = f"`{' '.join(command)}` ended before it listened; see its messages above"
         raise BenchmarkError(message)

@@ -40,6 +40,7 @@ __all__ = [
     "render_plain",
     "slice_index",
     "slot",
+    "store_snapshot",
     "student_t_ln_cdf",
     "t_mixture",
 ]
@@ -484,3 +485,10 @@ class Sidecar:
         """
     def shutdown(self, drain_seconds: float) -> bool:
         """Stops accepting, finishes calls, uploads; False when that took too long."""
+
+def store_snapshot(data_dir: str, snapshot: bytes) -> None:
+    """Stores an encoded `Snapshot` as the last good one of a sidecar's data folder.
+
+    A sidecar that starts there serves it until a controller has a newer one. Raises
+    ValueError when no sidecar could serve it, or when the folder cannot be written.
+    """

@@ -24,6 +24,7 @@ class SidecarCounters(TypedDict):
     config_revision: int
     config_stale: bool
     unattended: bool
+    tripped_rollouts: int
     connected: bool
     snapshots: dict[str, int]
     frames: dict[str, int]

@@ -125,6 +125,9 @@ def _configuration(counters: SidecarCounters) -> Iterator[Metric]:
     yield _gauge(f"{prefix}_config_revision", "0: nothing to serve.", counters["config_revision"])
     yield _gauge(f"{prefix}_config_stale", "1: older than allowed.", counters["config_stale"])
     yield _gauge(f"{prefix}_unattended", "1: candidates get no traffic.", counters["unattended"])
+    yield _gauge(
+        f"{prefix}_breaker_tripped", "Rollouts taken back here.", counters["tripped_rollouts"]
+    )
     yield _gauge(f"{prefix}_controller_connected", "1: the stream is up.", counters["connected"])
     yield _by_label(f"{prefix}_snapshots", "Snapshots heard.", "result", counters["snapshots"])
 

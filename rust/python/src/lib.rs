@@ -55,7 +55,7 @@ mod _native {
     use super::token::Token;
 
     #[pymodule_export]
-    use super::sidecar::{CallRefused, Sidecar};
+    use super::sidecar::{CallRefused, Sidecar, store_snapshot};
     #[pymodule_export]
     use super::traffic::Traffic;
 }

@@ -1,28 +1,27 @@
 //! What makes this sidecar serve the baseline by itself.
 //!
-//! Holds which rollouts were taken back here, for every request to read without a
-//! lock. A trip is latched until the controller moves the rollout's shares; who
-//! judges that a rollout must be taken back is not decided here.
+//! Latches what the core's breaker judges, for every request to read without a lock,
+//! until the controller moves the rollout's shares. Which outcomes are too many
+//! failures is `pitcanary_core::breaker`'s business.
 
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
+use pitcanary_core::breaker::{Breaker, Trip};
+use pitcanary_core::report::Recorded;
 use pitcanary_core::snapshot::Snapshot;
+use tokio::sync::watch;
 
-/// A rollout taken back, and the epoch in which that happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Trip {
-    rollout: u32,
-    epoch: u32,
-}
-
-/// The rollouts that were taken back here.
-#[derive(Debug, Default)]
+/// The rollouts that were taken back here, and what judges them.
+#[derive(Debug)]
 pub struct Brakes {
+    breaker: Mutex<Breaker>,
     tripped: ArcSwap<Tripped>,
+    changed: watch::Sender<()>,
 }
 
-/// Numbers for requests, and the epochs that release them.
+/// What is taken back at one moment.
 #[derive(Debug, Default)]
 pub struct Tripped {
     trips: Vec<Trip>,
@@ -34,6 +33,21 @@ impl Tripped {
     pub fn rollouts(&self) -> &[u32] {
         &self.rollouts
     }
+
+    /// What each of them was judged by.
+    pub fn trips(&self) -> &[Trip] {
+        &self.trips
+    }
+}
+
+impl Default for Brakes {
+    fn default() -> Self {
+        Self {
+            breaker: Mutex::default(),
+            tripped: ArcSwap::default(),
+            changed: watch::Sender::new(()),
+        }
+    }
 }
 
 impl Brakes {
@@ -42,28 +56,43 @@ impl Brakes {
         self.tripped.load()
     }
 
-    /// Takes a rollout back until its epoch is over; false when it was taken back before.
-    pub fn trip(&self, rollout: u32, epoch: u32) -> bool {
-        let trip = Trip { rollout, epoch };
-        let before = self.tripped.rcu(|tripped| {
-            let others = tripped
-                .trips
-                .iter()
-                .filter(|earlier| earlier.rollout != rollout);
-            of(others.copied().chain([trip]).collect())
-        });
-        !before.trips.contains(&trip)
+    /// Says whenever a rollout was taken back.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
-    /// Releases what the new configuration has moved on from.
+    /// Takes in an outcome that was counted, where the configuration has a breaker.
+    pub fn observe(&self, snapshot: &Snapshot, recorded: &Recorded) {
+        let (Some(policy), Some(failed)) = (snapshot.breaker(), recorded.failed) else {
+            return;
+        };
+        let token = &recorded.subject.token;
+        let trip = self.breaker.lock().observe(policy, token, failed);
+        if let Some(trip) = trip {
+            self.latch(trip);
+        }
+    }
+
+    /// Releases what a new configuration has moved on from.
     pub fn follow(&self, snapshot: &Snapshot) {
+        self.breaker.lock().follow(snapshot);
         self.tripped.rcu(|tripped| {
-            let still_there = |trip: &&Trip| {
+            let holds = |trip: &&Trip| {
                 let mut rollouts = snapshot.rollouts();
                 rollouts.any(|(rollout, epoch)| rollout == trip.rollout && epoch <= trip.epoch)
             };
-            of(tripped.trips.iter().filter(still_there).copied().collect())
+            of(tripped.trips.iter().filter(holds).copied().collect())
         });
+    }
+
+    fn latch(&self, trip: Trip) {
+        self.tripped.rcu(|tripped| {
+            let mut earlier = tripped.trips.clone();
+            earlier.retain(|other| other.rollout != trip.rollout);
+            earlier.push(trip);
+            of(earlier)
+        });
+        self.changed.send_replace(());
     }
 }
 

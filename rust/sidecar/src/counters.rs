@@ -105,6 +105,8 @@ pub struct SidecarCounts {
     pub config_revision: Option<u64>,
     /// How current it is.
     pub freshness: Freshness,
+    /// Rollouts that the local breaker took back and no newer epoch released.
+    pub tripped_rollouts: usize,
     /// The config stream.
     pub link: LinkCounts,
     /// The upload.

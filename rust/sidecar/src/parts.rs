@@ -75,6 +75,7 @@ impl Parts {
         let installer = ConfigurationInstaller::new(
             identity,
             Arc::clone(&configuration),
+            Arc::clone(&brakes),
             Arc::clone(&link_counters),
         );
         let handlers = Handlers::new(

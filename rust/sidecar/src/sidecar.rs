@@ -131,6 +131,7 @@ impl Sidecar {
     /// Everything counted so far.
     pub fn counts(&self) -> SidecarCounts {
         let Parts {
+            brakes,
             configuration,
             handlers,
             upload,
@@ -151,6 +152,7 @@ impl Sidecar {
             freshness: snapshot
                 .map(|snapshot| configuration.freshness(snapshot))
                 .unwrap_or_default(),
+            tripped_rollouts: brakes.tripped().rollouts().len(),
             link: link_counters.read(),
             upload: upload_counters.read(),
             frames_waiting,
@@ -220,7 +222,7 @@ impl Sidecar {
             Arc::clone(&parts.installer) as Arc<dyn Installer>,
             parts.random.clone(),
             Arc::clone(&parts.link_counters),
-            parts.installer.tripped(),
+            parts.brakes.changes(),
         );
         self.background.spawn_on(stream.run(), handle);
         let upload = Arc::clone(&parts.upload);

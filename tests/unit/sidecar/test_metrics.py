@@ -21,6 +21,7 @@ COUNTERS = SidecarCounters(
     config_revision=0,
     config_stale=False,
     unattended=True,
+    tripped_rollouts=0,
     connected=False,
     snapshots={"accepted": 1, "refused": 0},
     frames={"made": 2, "committed": 1, "dropped": 0},

@@ -1,19 +1,19 @@
 //! Joins the config stream to the configuration in force.
 //!
-//! Says who this sidecar is, passes snapshots through [`Configuration::install`]
-//! and remembers which rollouts the local breaker took back.
+//! Says who this sidecar is, passes snapshots through [`Configuration::install`] and
+//! tells which rollouts the local breaker took back.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use pitcanary_core::assign::HASH_VERSION;
+use pitcanary_core::breaker::Trip;
 use pitcanary_core::snapshot::CAPABILITIES;
 use pitcanary_core::v1;
-use tokio::sync::watch;
 
 use super::stream::Installer;
+use crate::brakes::Brakes;
 use crate::configuration::{Configuration, Place};
 use crate::counters::LinkCounters;
 
@@ -36,38 +36,24 @@ pub struct Identity {
 pub struct ConfigurationInstaller {
     identity: Identity,
     configuration: Arc<Configuration>,
+    brakes: Arc<Brakes>,
     counters: Arc<LinkCounters>,
-    trips: Mutex<Vec<v1::BreakerTrip>>,
-    tripped: watch::Sender<()>,
 }
 
 impl ConfigurationInstaller {
-    /// Joins the two.
-    pub fn new(
+    /// Joins them.
+    pub const fn new(
         identity: Identity,
         configuration: Arc<Configuration>,
+        brakes: Arc<Brakes>,
         counters: Arc<LinkCounters>,
     ) -> Self {
         Self {
             identity,
             configuration,
+            brakes,
             counters,
-            trips: Mutex::default(),
-            tripped: watch::Sender::new(()),
         }
-    }
-
-    /// Tells the controller, now and on every new stream, that the breaker tripped.
-    pub fn trip(&self, trip: v1::BreakerTrip) {
-        let mut trips = self.trips.lock();
-        trips.retain(|earlier| earlier.rollout != trip.rollout);
-        trips.push(trip);
-        self.tripped.send_replace(());
-    }
-
-    /// Says whenever the trips changed.
-    pub fn tripped(&self) -> watch::Receiver<()> {
-        self.tripped.subscribe()
     }
 }
 
@@ -111,10 +97,21 @@ impl Installer for ConfigurationInstaller {
     }
 
     fn trips(&self) -> Vec<v1::BreakerTrip> {
-        self.trips.lock().clone()
+        self.brakes.tripped().trips().iter().map(message).collect()
     }
 
     fn connected(&self, connected: bool) {
         self.counters.connected.store(connected, Ordering::Relaxed);
+    }
+}
+
+fn message(trip: &Trip) -> v1::BreakerTrip {
+    v1::BreakerTrip {
+        rollout: trip.rollout,
+        allocation_epoch: trip.epoch,
+        candidate_failures: trip.candidate.failures,
+        candidate_requests: trip.candidate.requests,
+        baseline_failures: trip.baseline.failures,
+        baseline_requests: trip.baseline.requests,
     }
 }

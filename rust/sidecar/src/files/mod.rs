@@ -3,4 +3,5 @@
 //! Bytes and checksums only: what a stored snapshot means is decided where it is
 //! compiled. Everything here blocks, so it runs off the request threads.
 
+pub mod seed;
 pub mod snapshot;

@@ -29,7 +29,7 @@ const MAX_ATTRIBUTES: usize = 64;
 #[derive(Debug)]
 pub struct Handlers {
     pub(super) configuration: Arc<Configuration>,
-    brakes: Arc<Brakes>,
+    pub(super) brakes: Arc<Brakes>,
     pub(super) recording: Arc<Recording>,
     pub(super) clock: Clock,
     random: Random,

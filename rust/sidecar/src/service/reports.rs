@@ -87,6 +87,9 @@ impl Handlers {
         self.with_token(&report.token, |snapshot, token, now_s| {
             let recorded = evaluate_report(snapshot, token, report)?;
             let duplicate = self.count(&recorded, now_s, ReportResult::Outcome)?;
+            if !duplicate {
+                self.brakes.observe(snapshot, &recorded);
+            }
             Ok((recorded, duplicate))
         })
     }

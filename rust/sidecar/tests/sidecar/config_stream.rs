@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pitcanary_core::snapshot::ConfigVersion;
 use pitcanary_core::v1;
+use pitcanary_sidecar::brakes::Brakes;
 use pitcanary_sidecar::clock::Clock;
 use pitcanary_sidecar::configuration::{Configuration, Place};
 use pitcanary_sidecar::control::endpoint::channel;
@@ -26,6 +27,7 @@ struct Fixture {
     controller: Controller,
     clock: Clock,
     configuration: Arc<Configuration>,
+    brakes: Arc<Brakes>,
     installer: Arc<ConfigurationInstaller>,
     counters: Arc<LinkCounters>,
 }
@@ -46,19 +48,25 @@ fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::replay();
     let configuration = Arc::new(configuration(folder.path(), &clock));
+    let brakes = Arc::<Brakes>::default();
     let counters = Arc::<LinkCounters>::default();
     let identity = Identity {
         sidecar_id: "here".to_owned(),
         boot_id: BOOT,
         place: place(),
     };
-    let installer =
-        ConfigurationInstaller::new(identity, Arc::clone(&configuration), Arc::clone(&counters));
+    let installer = ConfigurationInstaller::new(
+        identity,
+        Arc::clone(&configuration),
+        Arc::clone(&brakes),
+        Arc::clone(&counters),
+    );
     Fixture {
         controller: Controller::new(folder.path()),
         folder,
         clock,
         configuration,
+        brakes,
         installer: Arc::new(installer),
         counters,
     }
@@ -76,7 +84,7 @@ impl Fixture {
             Arc::clone(&self.installer) as Arc<dyn Installer>,
             Random::from_seed(1),
             Arc::clone(&self.counters),
-            self.installer.tripped(),
+            self.brakes.changes(),
         )
     }
 
@@ -300,25 +308,6 @@ async fn a_silent_controller_is_left_and_tried_again() {
         }
     };
     Fixture::with_stream(stream, hellos).await;
-}
-
-#[tokio::test]
-async fn a_trip_is_told_at_once_and_again_on_the_next_stream() {
-    let mut fixture = fixture();
-    let trip = v1::BreakerTrip {
-        rollout: 9,
-        allocation_epoch: 2,
-        ..v1::BreakerTrip::default()
-    };
-    for _ in 0..2 {
-        fixture.controller.start();
-        fixture.installer.trip(trip);
-        let heard = fixture
-            .streaming(fixture.controller.hears_after_hello())
-            .await;
-        assert_eq!(heard, Heard::BreakerTrip(trip));
-        fixture.controller.kill();
-    }
 }
 
 #[tokio::test]

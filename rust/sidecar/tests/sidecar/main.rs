@@ -1,6 +1,7 @@
 //! The sidecar against a real controller, real sockets and real crashes.
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod brakes;
 mod config_stream;
 mod controller;
 mod report_stream;

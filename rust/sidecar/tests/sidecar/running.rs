@@ -230,6 +230,17 @@ impl Running {
         self.call(self.controller.hears_ack(version));
     }
 
+    /// Waits for the next trip of the breaker.
+    pub(crate) fn hears_trip(&self) -> v1::BreakerTrip {
+        self.call(async {
+            loop {
+                if let Heard::BreakerTrip(trip) = self.controller.hears().await {
+                    return trip;
+                }
+            }
+        })
+    }
+
     /// Waits for the next refusal.
     pub(crate) fn hears_nack(&self) -> v1::Nack {
         self.call(async {
@@ -296,6 +307,15 @@ impl Running {
         let now = Some(prost_types::Timestamp { seconds, nanos: 0 });
         self.call(replay.set_clock(v1::SetClockRequest { now }))
             .unwrap();
+    }
+
+    /// Waits until something holds that no message tells of.
+    pub(crate) fn settled(&self, holds: impl Fn(&Self) -> bool) {
+        self.call(async {
+            while !holds(self) {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     /// Ends the sidecar as a signal would and returns what the controller has then.

@@ -8,7 +8,6 @@ other; a loop that is late is told by `watchdog`. What a look does is
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from datetime import datetime, timedelta
 
 from pitcanary.controller.access import StoreAccess
 from pitcanary.controller.agenda import Agenda, Key
+from pitcanary.controller.bell import Bell
 from pitcanary.controller.figures import Figures
 from pitcanary.controller.leadership import Leadership
 from pitcanary.controller.metrics import Metrics
@@ -54,7 +54,7 @@ class Loop:
         self._parts = parts
         self._agenda = Agenda()
         self._arrived: dict[Key, float] = {}
-        self._news = asyncio.Event()
+        self._bell = Bell()
         self._relist = True
         self._counts = True
         self._listed_at: float | None = None
@@ -62,12 +62,12 @@ class Loop:
     def rollouts_changed(self, _environment: int) -> None:
         """A rollout was applied or acted on, by anybody."""
         self._relist = True
-        self._news.set()
+        self._bell.ring()
 
     def evidence_arrived(self, _environment: int) -> None:
         """Counts were committed, by any replica."""
         self._counts = True
-        self._news.set()
+        self._bell.ring()
 
     async def run(self) -> None:
         """Looks at rollouts until it is cancelled."""
@@ -77,9 +77,7 @@ class Loop:
             except PitcanaryError as error:
                 log.error("loop_round_failed error=%s", error)
                 pause = LONGEST_SLEEP
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
-            self._news.clear()
+            await self._bell.wait(pause)
 
     async def watchdog(self) -> None:
         """Tells when looks are late by several ticks; until it is cancelled."""

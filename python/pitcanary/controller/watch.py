@@ -9,11 +9,11 @@ must not claim that a configuration is current. Sending is `controller.hub`'s jo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 
 from pitcanary.controller.access import StoreAccess
+from pitcanary.controller.bell import Bell
 from pitcanary.controller.connection import Published
 from pitcanary.controller.hub import ConfigHub
 from pitcanary.controller.limits import Intervals
@@ -53,11 +53,8 @@ class ConfigWatch:
         self._monotonic = monotonic
         self._building: dict[int, asyncio.Lock] = {}
         self._confirmed: dict[int, float] = {}
-        self._news = asyncio.Event()
-
-    def wake(self, _environment: int) -> None:
-        """Has somebody look at the store now."""
-        self._news.set()
+        self._bell = Bell()
+        self.wake = self._bell.ring
 
     async def refresh(self, environment: int) -> ConfigVersion:
         """Publishes the stored configuration if it is newer; returns the stored version.
@@ -80,9 +77,7 @@ class ConfigWatch:
         """Follows the store until it is cancelled."""
         pause = self._intervals.watch_store.total_seconds()
         while True:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
-            self._news.clear()
+            await self._bell.wait(pause)
             for environment in sorted(self._hub.environments()):
                 await self._look(environment)
 

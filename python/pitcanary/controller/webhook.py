@@ -9,7 +9,6 @@ is made in `controller.notice`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 import http.client
@@ -21,6 +20,7 @@ import orjson
 
 from pitcanary.config import Webhook
 from pitcanary.controller.access import StoreAccess
+from pitcanary.controller.bell import Bell
 from pitcanary.controller.metrics import Metrics
 from pitcanary.controller.writer import Priority
 from pitcanary.errors import PitcanaryError
@@ -52,11 +52,8 @@ class WebhookSender:
         self._metrics = metrics
         self._webhook = webhook
         self._interval = interval
-        self._news = asyncio.Event()
-
-    def wake(self, _environment: int) -> None:
-        """Has somebody look at the outbox now."""
-        self._news.set()
+        self._bell = Bell()
+        self.wake = self._bell.ring
 
     async def run(self) -> None:
         """Delivers until it is cancelled."""
@@ -66,9 +63,7 @@ class WebhookSender:
                     pass
             except PitcanaryError as error:
                 log.warning("outbox_not_read error=%s", error)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._interval.total_seconds())
-            self._news.clear()
+            await self._bell.wait(self._interval.total_seconds())
 
     async def deliver_due(self) -> int:
         """Tries every message that is due once; returns how many there were."""

@@ -5,9 +5,8 @@ Woken by the store, so a change made through another replica is seen as well.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +17,7 @@ from pitcanary.controller.admin.calls import Moment, Tools
 from pitcanary.controller.admin.decisions import find_rollout
 from pitcanary.controller.admin.scope import existing
 from pitcanary.controller.admin.view import rollout_info
+from pitcanary.controller.bell import Bell
 from pitcanary.controller.status import status_of
 from pitcanary.errors import PitcanaryError
 from pitcanary.store.interface import Reader
@@ -28,19 +28,25 @@ LONGEST_WAIT = 5.0
 
 
 class RolloutNews:
-    """Tells everybody who waits that some rollout changed."""
+    """Tells everybody who listens that some rollout changed."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._bells: set[Bell] = set()
 
     def tell(self, _environment: int) -> None:
         """Wakes who listens."""
-        self._event.set()
-        self._event = asyncio.Event()
+        for bell in self._bells:
+            bell.ring()
 
-    def listen(self) -> asyncio.Event:
-        """Set at the next change; to be taken before the look that it is about."""
-        return self._event
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[Bell]:
+        """A bell that rings at every change; a ring before the wait is not lost."""
+        bell = Bell()
+        self._bells.add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells.discard(bell)
 
 
 class WatchRollout:
@@ -73,16 +79,16 @@ class WatchRollout:
     async def _views(
         self, tools: Tools, request: admin_pb2.WatchRolloutRequest
     ) -> AsyncIterator[admin_pb2.RolloutInfo]:
-        revision, active = 0, True
-        while active:
-            changed = self._news.listen()
-            seen = await tools.access.read(partial(_look, request, tools, revision))
-            active = seen.active
-            if seen.info is not None:
-                revision = seen.info.revision
-                yield seen.info
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(changed.wait(), LONGEST_WAIT if active else 0)
+        revision = 0
+        with self._news.listening() as bell:
+            while True:
+                seen = await tools.access.read(partial(_look, request, tools, revision))
+                if seen.info is not None:
+                    revision = seen.info.revision
+                    yield seen.info
+                if not seen.active:
+                    return
+                await bell.wait(LONGEST_WAIT)
 
 
 @dataclass(frozen=True, slots=True)

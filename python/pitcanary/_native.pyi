@@ -460,7 +460,7 @@ class Sidecar:
         sidecar_id: str,
         namespace: str,
         environment: str,
-        insecure_listen: Sequence[str] = (),
+        insecure_listen: Sequence[str] = ...,
         workers: int = 1,
         coalesce: bool = True,
         replay: bool = False,

@@ -28,7 +28,6 @@ pub(crate) struct Parts {
     pub(crate) brakes: Arc<Brakes>,
     pub(crate) recording: Arc<Recording>,
     pub(crate) clock: Clock,
-    pub(crate) random: Random,
     pub(crate) configuration: Arc<Configuration>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) installer: Arc<ConfigurationInstaller>,
@@ -69,7 +68,7 @@ impl Parts {
             },
             Arc::clone(&recording) as Arc<dyn Counts>,
             Box::new(MemorySpool::new(settings.spool_bytes)),
-            random.clone(),
+            Random::from_system(),
             Arc::clone(&upload_counters),
         );
         let installer = ConfigurationInstaller::new(
@@ -83,13 +82,12 @@ impl Parts {
             Arc::clone(&brakes),
             Arc::clone(&recording),
             clock.clone(),
-            random.clone(),
+            random,
         );
         Ok(Self {
             brakes,
             recording,
             clock,
-            random,
             configuration,
             handlers: Arc::new(handlers),
             installer: Arc::new(installer),

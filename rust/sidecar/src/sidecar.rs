@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tonic::service::Routes;
 use tonic::transport::Channel;
@@ -21,6 +21,7 @@ use crate::control::stream::{ConfigStream, Installer};
 use crate::counters::SidecarCounts;
 use crate::error::StartError;
 use crate::parts::Parts;
+use crate::random::Random;
 use crate::routes::routes;
 use crate::service::handlers::Handlers;
 use crate::service::status;
@@ -220,7 +221,7 @@ impl Sidecar {
         let stream = ConfigStream::new(
             channel.clone(),
             Arc::clone(&parts.installer) as Arc<dyn Installer>,
-            parts.random.clone(),
+            Random::from_system(),
             Arc::clone(&parts.link_counters),
             parts.brakes.changes(),
         );
@@ -274,10 +275,12 @@ async fn fold_often(parts: &Parts) {
 /// Folds at the controller's pace, from a random moment on: a fleet that starts
 /// together must not upload together.
 async fn fold_regularly(parts: Parts) {
-    let mut fraction = parts.random.next_u64() as f64 / u64::MAX as f64;
+    let mut fraction = Random::from_system().next_u64() as f64 / u64::MAX as f64;
     loop {
         sleep(flush_interval(&parts).mul_f64(fraction)).await;
-        parts.upload.fold_if_idle();
+        let upload = Arc::clone(&parts.upload);
+        // A fold that failed has counted what it lost; the next one goes on.
+        let _ = spawn_blocking(move || upload.fold_if_idle()).await;
         fraction = 1.0;
     }
 }

@@ -95,6 +95,8 @@ impl Upload {
     }
 
     /// Folds when the last frame is committed, or when too much waits.
+    ///
+    /// Merges and encodes everything counted, so it belongs off the request threads.
     pub fn fold_if_idle(&self) {
         let mut ledger = self.ledger.lock();
         if ledger.spool.is_empty() || self.counts.is_full() {
@@ -107,15 +109,17 @@ impl Upload {
     /// Returns the number of the last frame, 0 when there never was one. Waits as
     /// long as the controller is away: the caller sets the limit.
     pub async fn flush(&self) -> u64 {
-        let seq = {
-            let mut ledger = self.ledger.lock();
-            self.fold(&mut ledger);
-            ledger.last_seq
-        };
+        let seq = self.fold_all();
         let mut committed = self.committed.subscribe();
         // The sender lives as long as `self`, so this cannot fail.
         let _ = committed.wait_for(|through| *through >= seq).await;
         seq
+    }
+
+    fn fold_all(&self) -> u64 {
+        let mut ledger = self.ledger.lock();
+        self.fold(&mut ledger);
+        ledger.last_seq
     }
 
     /// Frames and bytes that are not committed.

@@ -4,6 +4,7 @@
 mod brakes;
 mod config_stream;
 mod controller;
+mod replay;
 mod report_stream;
 mod reports;
 mod running;

@@ -77,7 +77,8 @@ lint-proto: node_modules/.package-lock.json ## buf lint, breaking changes, gener
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: apt-get install npm (buf checks the protos)" >&2; exit 1; }
-	npm ci --silent --no-fund --no-audit
+	# Not `npm ci`: it asks for the packages of every platform, which mirrors may not carry.
+	npm install --no-save --silent --no-fund --no-audit
 	touch $@
 
 .PHONY: proto
